@@ -1,0 +1,1 @@
+"""The preset library: named parts of a spec and when each is right."""
