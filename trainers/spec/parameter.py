@@ -22,7 +22,7 @@ class Section(BaseModel):
 
 def parameter(
     default: Any = ...,
-    help: str = "",
+    meaning: str = "",
     *,
     unit: str = "",
     level: Level = "expert",
@@ -34,7 +34,7 @@ def parameter(
 
     Args:
         default: the value when the spec is silent; ``...`` makes the setting required.
-        help: one or two plain sentences: what it does and when to change it.
+        meaning: one or two plain sentences: what it does and when to change it.
         unit: what a number counts, such as "tokens", "steps", "seconds", "GiB".
         level: "beginner" settings are shown to everybody, "expert" ones on request.
         group: the heading under which forms and reference pages put it.
@@ -47,7 +47,7 @@ def parameter(
         constraints["default_factory"] = default.copy
     else:
         constraints["default"] = default
-    return Field(description=help, json_schema_extra=shown, **constraints)
+    return Field(description=meaning, json_schema_extra=shown, **constraints)
 
 
 def conflict(key: str, message: str) -> PydanticCustomError:

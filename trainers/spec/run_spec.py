@@ -18,7 +18,7 @@ from .sections import (
 class RunSpec(Section):
     """One run's full settings. Each task narrows the sections to what it takes."""
 
-    task: str = parameter(help="What is trained, such as llm-sft.", level="beginner")
+    task: str = parameter(meaning="What is trained, such as llm-sft.", level="beginner")
     name: str = parameter(
         "",
         "A name to recognise the run by; silent: made from the model and data.",
@@ -32,7 +32,7 @@ class RunSpec(Section):
 class GradientSpec(RunSpec):
     """A run that trains a pretrained model by gradient descent."""
 
-    model: ModelSection = parameter(help="The base model.", level="beginner")
+    model: ModelSection = parameter(meaning="The base model.", level="beginner")
     training: TrainingSection = parameter(TrainingSection(), "How it is trained.")
     peft: PeftSection = parameter(PeftSection(), "Which parameters are trained.")
     evaluation: EvaluationSection = parameter(EvaluationSection(), "How it is measured.")

@@ -15,7 +15,7 @@ class ModelSection(Section):
     """The base model and how it is loaded."""
 
     name_or_path: str = parameter(
-        help="The model to start from: a local folder or a hub id.",
+        meaning="The model to start from: a local folder or a hub id.",
         level="beginner",
         example="HuggingFaceTB/SmolLM2-135M-Instruct",
         min_length=1,
@@ -44,7 +44,7 @@ class ModelSection(Section):
     use_cache: bool = parameter(False, "Keep the key-value cache during training forward passes.")
     chat_template: str | None = parameter(
         None,
-        "Template for chat messages: chatml, zephyr, or a .jinja file. Silent: the tokenizer's own.",
+        "Chat template: chatml, zephyr, or a .jinja file. Silent: the tokenizer's own.",
     )
     trust_remote_code: bool = parameter(
         False, "Run Python code that the model's repository carries. Only for sources you trust."

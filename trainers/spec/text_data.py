@@ -17,7 +17,7 @@ class TextDataSection(Section):
     """Rows of text, prompts with completions, or chats."""
 
     path: str = parameter(
-        help="A csv, tsv, jsonl, json or parquet file, a folder with {split}.ext files, or a hub id.",
+        meaning="A csv, tsv, jsonl, json or parquet file, a folder of {split}.ext files, or a hub id.",
         level="beginner",
         example="data/train.jsonl",
         min_length=1,
@@ -95,5 +95,5 @@ class TextEvaluationSection(EvaluationSection):
 class TextSpec(GradientSpec):
     """A run of a causal language model."""
 
-    data: TextDataSection = parameter(help="The rows.", level="beginner")
+    data: TextDataSection = parameter(meaning="The rows.", level="beginner")
     evaluation: TextEvaluationSection = parameter(TextEvaluationSection(), "How it is measured.")
