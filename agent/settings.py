@@ -1,0 +1,53 @@
+"""The agent's settings: ``settings.yaml`` in its home, every key optional."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from luthier.trainers.errors import LuthierError
+
+
+class Settings(BaseModel):
+    """What a person may choose about the agent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cpu_slots: int = Field(default=1, ge=1, description="Runs that may use the CPU at once.")
+    hardware_interval: float = Field(
+        default=2.0, gt=0, description="Seconds between hardware samples while runs are active."
+    )
+    chat_idle_seconds: float = Field(
+        default=900, gt=0, description="A chat that nobody uses gives its memory back after this."
+    )
+    tcp_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Loopback port of the OpenAI API, which then needs the token; 0 picks one.",
+    )
+    offline: bool = Field(default=False, description="No process of the agent opens a connection.")
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings of that file, the defaults where there is none.
+
+    Raises:
+        LuthierError: the file is not YAML or a key is wrong; names the file and key.
+    """
+    if not path.exists():
+        return Settings()
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return Settings.model_validate(values)
+    except yaml.YAMLError as error:
+        raise LuthierError(f"{path}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        near = get_close_matches(key, Settings.model_fields, n=1)
+        hint = f"Did you mean {near[0]}?" if near and first["type"] == "extra_forbidden" else ""
+        raise LuthierError(f"{path}: {key}: {first['msg']}.", hint=hint) from error
