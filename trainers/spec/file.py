@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from ..errors import LuthierError, Problem, SpecError
 from .run_spec import RunSpec
+from .yaml_loader import SpecLoader, load_yaml
 
 KeyPath = tuple[str | int, ...]
 
@@ -71,7 +72,7 @@ def build_spec(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise SpecError([_problem(model, details, where) for details in error.errors()]) from error
+        raise SpecError(_problems(model, error.errors(), where)) from error
 
 
 def dump_spec(spec: RunSpec) -> str:
@@ -100,12 +101,12 @@ class _Locator:
 
 def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=SpecLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{source}:{mark.line + 1}" if mark else source
         raise SpecError([Problem(f"not valid YAML: {error.problem}", where)]) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise SpecError([Problem(f"not valid YAML: {error}", source)]) from error
     if root is None:
         raise SpecError([Problem("the spec is empty; write one with: luthier init TASK", source)])
@@ -117,8 +118,8 @@ def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, i
     if problems:
         raise SpecError(problems)
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        values = load_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number of 5,000 digits
         raise SpecError([Problem(f"not valid YAML: {error}", source)]) from error
     return values, lines
 
@@ -154,7 +155,7 @@ def _apply_override(values: dict[str, Any], lines: dict[KeyPath, int], override:
             hint="For example --set training.max_steps=10.",
         )
     try:
-        value = yaml.safe_load(text)
+        value = load_yaml(text)
     except yaml.YAMLError as error:
         raise LuthierError(f"--set {override}: {text!r} is not a YAML value.") from error
     target: Any = values
@@ -171,34 +172,82 @@ def _apply_override(values: dict[str, Any], lines: dict[KeyPath, int], override:
     lines[path] = 0
 
 
-def _problem(model: type[BaseModel], details: ErrorDetails, where: _Locator) -> Problem:
-    path: KeyPath = tuple(details["loc"])
+def _problems(
+    model: type[BaseModel], errors: Iterable[ErrorDetails], where: _Locator
+) -> list[Problem]:
+    """One problem for each setting; the branches of a union are one setting."""
+    expected: dict[KeyPath, list[str]] = {}
+    shown: dict[KeyPath, str] = {}
+    found: list[Problem] = []
+    for details in errors:
+        if details["type"] == "conflict":
+            key = str(details["ctx"]["key"])
+            message = f"{key}: {details['ctx']['message']}"
+            found.append(Problem(message, where(tuple(key.split(".")))))
+            continue
+        path = _setting(model, tuple(details["loc"]))
+        if details["type"] == "extra_forbidden":
+            found.append(Problem(_unknown_key(model, path), where(path)))
+        elif details["type"] == "missing":
+            found.append(Problem(f"{'.'.join(map(str, path))} is missing", where(path)))
+        else:
+            expected.setdefault(path, []).append(_expectation(details))
+            value = details["input"]
+            shown[path] = "" if isinstance(value, dict | list) else f", not {value!r}"
+    for path, wishes in expected.items():
+        if any(other[: len(path)] == path for other in expected if other != path):
+            continue  # a branch of a union that the other branch's item explains better
+        name = ".".join(map(str, path))
+        text = " or ".join(dict.fromkeys(wishes))
+        found.append(Problem(f"{name} must be {text}{shown[path]}", where(path)))
+    return found
+
+
+_PLAIN_WORDS = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping (key: value lines)",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_attributes_type": "a section (key: value lines)",
+    "model_type": "a section (key: value lines)",
+    "string_type": "text",
+}
+
+
+def _expectation(details: ErrorDetails) -> str:
+    """What the setting would take, to follow "must be"."""
+    plain = _PLAIN_WORDS.get(details["type"])
+    if plain:
+        return plain
     context = details.get("ctx", {})
-    if details["type"] == "conflict":
-        path = tuple(str(context["key"]).split("."))
-        return Problem(f"{context['key']}: {context['message']}", where(path))
-    path = _only_real_keys(model, path)
-    name = ".".join(map(str, path))
-    if details["type"] == "extra_forbidden":
-        return Problem(_unknown_key(model, path), where(path))
-    if details["type"] == "missing":
-        return Problem(f"{name} is missing", where(path))
-    got = details["input"]
-    text = details["msg"][:1].lower() + details["msg"][1:]
-    shown = "" if isinstance(got, dict | list) else f", not {got!r}"
-    return Problem(f"{name}: {text}{shown}", where(path))
+    if details["type"] == "literal_error":
+        return str(context["expected"]).replace("'", "")
+    if details["type"] == "string_too_short":
+        return "text that is not empty"
+    return details["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
 
 
-def _only_real_keys(model: type[BaseModel], path: KeyPath) -> KeyPath:
-    """The path without pydantic's own markers for the branches of a union."""
-    kept: list[str | int] = []
-    current: type[BaseModel] | None = model
-    for part in path:
-        kept.append(part)
-        if current is None:
-            break
-        current = _section(current, part)
-    return tuple(kept)
+def _setting(model: type[BaseModel], path: KeyPath) -> KeyPath:
+    """The path to the setting itself: without the names that pydantic gives a union's branches.
+
+    Below a setting, positions in a list and keys of a mapping are kept.
+    """
+    current = model
+    for depth, part in enumerate(path):
+        section = _section(current, part)
+        if section is None:
+            field = current.model_fields.get(str(part))
+            below = path[depth + 1 :]
+            if field and get_origin(field.annotation) is not dict:
+                below = tuple(step for step in below if isinstance(step, int))
+            return (*path[: depth + 1], *below)
+        current = section
+    return path
 
 
 def _section(model: type[BaseModel], key: str | int) -> type[BaseModel] | None:

@@ -17,7 +17,7 @@ class TextDataSection(Section):
     """Rows of text, prompts with completions, or chats."""
 
     path: str = parameter(
-        meaning="A csv, tsv, jsonl, json or parquet file, a folder of {split}.ext, or a hub id.",
+        meaning="A csv, tsv, jsonl, json or parquet file, a folder of {split} files, or a hub id.",
         level="beginner",
         example="data/train.jsonl",
         min_length=1,
