@@ -90,6 +90,35 @@ class RunDetail(Run):
     )
 
 
+class ColumnInfo(_Model):
+    """One column of a task's dataset."""
+
+    role: str
+    type: str
+    example: Any
+    required: bool
+
+
+class TaskInfo(_Model):
+    """What can be trained."""
+
+    id: str
+    family: str
+    title: str
+    sentence: str
+    columns: list[ColumnInfo]
+    metrics: list[str] = Field(description="What evaluation reports, the main one first.")
+    default_model: str
+    chats: bool = Field(description="Whether results can be talked to.")
+    notes: list[str]
+
+
+class TaskDetail(TaskInfo):
+    """A task with its settings."""
+
+    parameters: dict[str, Any] = Field(description="JSON schema of the task's spec.")
+
+
 class SubmitRequest(_Model):
     """A run to be queued."""
 
@@ -256,7 +285,10 @@ class Sampling(_Model):
     top_k: int | None = Field(default=None, ge=0)
     repetition_penalty: float | None = Field(default=None, gt=0, le=10)
     max_new_tokens: int = Field(default=256, ge=1, le=32768)
-    seed: int | None = Field(default=None, ge=0)
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    stop: list[str] = Field(
+        default=[], max_length=16, description="The answer ends before the first of these texts."
+    )
 
 
 class OpenChatRequest(_Model):

@@ -13,6 +13,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .chat.sessions import ChatSessions
     from .hardware.monitor import HardwareMonitor
+    from .problems import Problems
     from .runs.manager import RunManager
     from .store import Store
     from .stream import Stream
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Services:
-    """One agent's parts, made at start and handed to every route."""
+    """One agent's parts, made at start and handed to every route.
+
+    ``started_at`` is in Unix seconds; ``tcp_port`` is that of the OpenAI API, when it is open.
+    """
 
     home: Home
     settings: Settings
@@ -29,6 +33,9 @@ class Services:
     runs: RunManager
     hardware: HardwareMonitor
     chats: ChatSessions
+    problems: Problems
+    started_at: float
+    tcp_port: int | None = None
 
 
 def services(request: Request) -> Services:

@@ -29,6 +29,11 @@ class Settings(BaseModel):
         le=65535,
         description="Loopback port of the OpenAI API, which then needs the token; 0 picks one.",
     )
+    worker_command: list[str] = Field(
+        default=[],
+        description="Command that runs a worker, such as another Python with its arguments; "
+        "RUN_FOLDER and ATTEMPT are appended. Empty: this Python with luthier.trainers.launch.",
+    )
     offline: bool = Field(default=False, description="No process of the agent opens a connection.")
 
 

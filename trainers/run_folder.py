@@ -132,14 +132,27 @@ class RunFolder:
         found = [AttemptFolder(p) for p in names if p.name.removeprefix("attempt-").isdigit()]
         return sorted(found, key=lambda attempt: attempt.number)
 
+    def complete_checkpoints(self) -> list[Path]:
+        """The checkpoints that can be resumed from, oldest first.
+
+        The trainer state is written last, so a checkpoint whose state can be read is whole.
+        """
+        whole = [entry for entry in self.checkpoints.glob("checkpoint-*") if _is_whole(entry)]
+        return sorted(whole, key=lambda entry: int(entry.name.split("-")[1]))
+
     def latest_checkpoint(self) -> Path | None:
-        """The checkpoint of the highest step that is complete (has its trainer state)."""
-        complete = [
-            entry
-            for entry in self.checkpoints.glob("checkpoint-*")
-            if (entry / "trainer_state.json").exists()
-        ]
-        return max(complete, key=lambda entry: int(entry.name.split("-")[1]), default=None)
+        """The complete checkpoint of the highest step."""
+        return next(reversed(self.complete_checkpoints()), None)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    if not checkpoint.name.split("-")[1].isdigit():
+        return False
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def write_json(path: Path, value: Any) -> None:

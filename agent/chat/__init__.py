@@ -1,0 +1,1 @@
+"""Chats with the results of runs: worker processes, who may use them, and when they end."""

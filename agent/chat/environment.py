@@ -1,0 +1,33 @@
+"""The environment of a chat worker: its device, and what it may do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+
+def worker_environment(devices: Sequence[str], *, offline: bool) -> dict[str, str]:
+    """The agent's own environment, secrets included, with what decides about the worker.
+
+    Args:
+        devices: such as ``cpu`` or ``cuda:0``; none lets the worker look for itself.
+        offline: the worker opens no connection.
+    """
+    environment = {
+        **os.environ,
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        # Numbers mean the same as in the hardware report.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    }
+    if offline:
+        environment |= {"HF_HUB_OFFLINE": "1"}
+    kinds = {device.partition(":")[0] for device in devices}
+    numbers = ",".join(device.partition(":")[2] for device in devices if ":" in device)
+    if kinds == {"cpu"}:
+        environment |= {"LUTHIER_DEVICE": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    elif kinds == {"cuda"}:
+        environment |= {"LUTHIER_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": numbers}
+    elif kinds == {"qaic"}:
+        environment |= {"LUTHIER_DEVICE": "qaic", "QAIC_VISIBLE_DEVICES": numbers}
+    return environment

@@ -1,0 +1,1 @@
+"""A chat in a plain terminal: what was said, the commands, and how it looks."""

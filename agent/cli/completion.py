@@ -1,0 +1,33 @@
+"""What the shell offers after a tab. Nothing here starts or asks the agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+
+def complete_tasks(incomplete: str) -> list[tuple[str, str]]:
+    """Task ids with their titles."""
+    from luthier.trainers.registry import tasks
+
+    return [(task.id, task.title) for task in tasks().values() if task.id.startswith(incomplete)]
+
+
+def complete_presets(incomplete: str) -> list[tuple[str, str]]:
+    """Preset names with their titles."""
+    from luthier.presets import presets
+
+    return [
+        (preset.name, preset.title) for preset in presets() if preset.name.startswith(incomplete)
+    ]
+
+
+def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the runs in the home, the newest first."""
+    from .invocation import home_from
+
+    options: dict[str, Any] = context.find_root().params
+    home = home_from(options.get("home"))
+    names = [folder.name for folder in home.runs.glob(f"{incomplete}*") if folder.is_dir()]
+    return sorted(names, reverse=True)

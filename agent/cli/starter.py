@@ -1,0 +1,151 @@
+"""A commented spec to start from, written from the declarations of a task's settings."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from luthier.presets import Preset
+from luthier.trainers.registry import Task
+from luthier.trainers.spec.file import build_spec
+
+from .fields import choices, extra, in_order, is_for_everybody, section_model
+
+_WIDTH = 96
+
+
+def starter_values(task: Task) -> dict[str, Any]:
+    """The smallest spec of the task: only what has no default."""
+    return {"task": task.id, **_required(task.spec, task)}
+
+
+def starter_spec(task: Task, preset: Preset | None = None) -> str:
+    """YAML text of a spec in which every setting is written out.
+
+    Settings for everybody stand as they are, each with its help, and so do those that the preset
+    sets; the others are commented out as ``#key: value``, so that deleting the ``#`` is enough
+    to change one.
+    """
+    values = starter_values(task)
+    spec = preset.apply(values) if preset else build_spec(values)
+    origin = f"Preset {preset.name}: {preset.description}" if preset else "Everything is default."
+    lines = [
+        f"# {task.title}. {task.sentence}",
+        *_comment(origin, ""),
+        "#",
+        "# A line such as #key: value is a setting that few people change; delete its # to change",
+        "# it. Check the file with: luthier validate FILE, start it with: luthier run FILE.",
+        "#",
+        *_columns(task),
+        "",
+        *_settings(spec, build_spec(values), "", None),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _required(model: type[BaseModel], task: Task) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        inner = section_model(field)
+        if field.is_required() and inner is not None:
+            values[name] = _required(inner, task)
+        elif field.is_required() and name == "name_or_path":
+            values[name] = task.default_model
+        elif field.is_required():
+            values[name] = extra(field, "example")
+    return values
+
+
+def _columns(task: Task) -> Iterator[str]:
+    yield "# The rows of the data have:"
+    for column in task.columns:
+        needed = "" if column.required else " (optional)"
+        yield f"#   - {column.role}{needed}, {column.type}, such as {column.example!r}"
+    for note in task.notes:
+        yield from _comment(note, "")
+
+
+def _settings(
+    values: BaseModel, defaults: BaseModel, indent: str, hidden_at: int | None
+) -> Iterator[str]:
+    """The lines of a section.
+
+    Args:
+        defaults: the same section with nothing set; what differs is always shown.
+        indent: white space before its keys.
+        hidden_at: column of the # when the whole section is commented out.
+    """
+    fields = in_order(type(values))
+    shown = [
+        (name, field)
+        for name, field in fields
+        if hidden_at is None
+        and (is_for_everybody(field) or getattr(values, name) != getattr(defaults, name))
+    ]
+    hidden = [entry for entry in fields if entry not in shown]
+    for name, field in shown:
+        yield from _entry(name, field, values, defaults, indent, None)
+    column = len(indent) if hidden_at is None else hidden_at
+    for group, members in _grouped(hidden):
+        if indent and hidden_at is None:
+            yield from ("", f"{indent}# -- {group or 'more'} --")
+        for name, field in members:
+            yield from _entry(name, field, values, defaults, indent, column)
+
+
+def _entry(
+    name: str,
+    field: FieldInfo,
+    values: BaseModel,
+    defaults: BaseModel,
+    indent: str,
+    hidden_at: int | None,
+) -> Iterator[str]:
+    """One setting with its help, or a section with all of its settings."""
+    value = getattr(values, name)
+    section = isinstance(value, BaseModel)
+    if section:
+        yield ""
+    yield from _comment(_help(field), indent)
+    text = f"{name}:" if section else f"{name}: {_yaml(value)}"
+    if hidden_at is None:
+        yield f"{indent}{text}"
+    else:
+        yield " " * hidden_at + "#" + " " * (len(indent) - hidden_at) + text
+    if isinstance(value, BaseModel):
+        yield from _settings(value, getattr(defaults, name), indent + "  ", hidden_at)
+
+
+def _grouped(
+    fields: Iterable[tuple[str, FieldInfo]],
+) -> Iterable[tuple[str, list[tuple[str, FieldInfo]]]]:
+    groups: dict[str, list[tuple[str, FieldInfo]]] = {}
+    for name, field in fields:
+        groups.setdefault(extra(field, "group"), []).append((name, field))
+    return groups.items()
+
+
+def _help(field: FieldInfo) -> str:
+    parts = [field.description or ""]
+    if unit := extra(field, "unit"):
+        parts.append(f"[{unit}]")
+    if known := choices(field.annotation):
+        parts.append(f"One of {', '.join(known)}.")
+    return " ".join(parts)
+
+
+def _comment(text: str, indent: str) -> Iterator[str]:
+    for line in textwrap.wrap(text, _WIDTH - len(indent)):
+        yield f"{indent}# {line}"
+
+
+def _yaml(value: Any) -> str:
+    text: str = yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, width=float("inf")
+    )
+    return text.removesuffix("\n").removesuffix("\n...")

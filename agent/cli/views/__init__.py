@@ -1,0 +1,1 @@
+"""What the commands print: each function takes plain data and writes to the console."""

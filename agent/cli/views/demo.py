@@ -1,0 +1,37 @@
+"""What the demo shows when the run is over."""
+
+from __future__ import annotations
+
+from .. import text
+from ..demo_run import Comparison
+from ..invocation import Invocation
+from .tables import add_row, plain_table
+
+
+def show_comparison(here: Invocation, comparison: Comparison) -> None:
+    """Base against adapter, and some of their answers."""
+    asked = len(comparison.expected)
+    here.say("")
+    here.say(f"{asked} held-out prompts, none of which was in the training data:", "bold")
+    table = plain_table("", ">right", ">of", ">exact match")
+    for name, accuracy in (
+        ("base model", comparison.base_accuracy),
+        ("with the adapter", comparison.adapter_accuracy),
+    ):
+        add_row(table, name, str(round(accuracy * asked)), str(asked), f"{accuracy:.1%}")
+    here.console.print(table)
+    samples = plain_table("prompt", "right", "base model", "with the adapter")
+    for prompt, expected, base, adapter in comparison.samples():
+        add_row(samples, prompt, expected, text.one_line(base, 40), text.one_line(adapter, 40))
+    here.console.print(samples)
+
+
+def show_next_steps(here: Invocation, run_id: str, seconds: float, *, well: bool) -> None:
+    """How it went and what to try."""
+    if not well:
+        here.say("The adapter did not learn what it should have: see luthier logs " + run_id)
+        return
+    here.say(
+        f"Trained and compared in {text.duration(seconds)}. Talk to it with: luthier chat "
+        f"{run_id}, or train your own: luthier init llm-sft"
+    )

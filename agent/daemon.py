@@ -1,0 +1,180 @@
+"""The agent's process: its parts are made, serve, and are put away."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+import time
+
+from luthier import __version__
+from luthier.trainers.errors import LuthierError
+
+from .api.openai_tcp import OpenAiServer, serve_openai
+from .app import create_app
+from .chat.sessions import ChatSessions
+from .hardware.monitor import HardwareMonitor
+from .lock import only_agent
+from .paths import Home
+from .problems import Problems
+from .runs.manager import RunManager
+from .server import AgentServer, listening
+from .services import Services
+from .settings import Settings, load_settings
+from .store import DamagedDatabase, Store
+from .stream import Stream
+
+_log = logging.getLogger(__name__)
+_LOG_BYTES = 2_000_000
+_LOGS_KEPT = 3
+
+
+def main() -> int:
+    """Run the agent of LUTHIER_HOME in the foreground; returns the exit code."""
+    os.umask(0o077)
+    home = Home.from_environment()
+    try:
+        home.create()
+        with only_agent(home):
+            _set_up_process(home)
+            _run(home)
+    except LuthierError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        where = error.filename or home.path
+        print(f"{where}: the agent cannot use it: {error.strerror}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _set_up_process(home: Home) -> None:
+    os.chdir(home.path)
+    faulthandler.enable()
+    # A full disk must not fill standard error instead.
+    logging.raiseExceptions = False
+    handler = logging.handlers.RotatingFileHandler(
+        home.log, maxBytes=_LOG_BYTES, backupCount=_LOGS_KEPT, encoding="utf-8", delay=True
+    )
+    logging.basicConfig(
+        handlers=[handler],
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _run(home: Home) -> None:
+    """Serve until told to end; a damaged database is replaced on the way."""
+    rebuilt = ""
+    settings = load_settings(home.settings)
+    while True:
+        store, why = open_store(home)
+        agent = Agent(home, settings, store, rebuilt=rebuilt or why)
+        try:
+            asyncio.run(agent.serve())
+        finally:
+            store.close()
+        if agent.damage is None:
+            return
+        rebuilt = _set_aside(home, agent.damage)
+
+
+def open_store(home: Home) -> tuple[Store, str]:
+    """The home's store, and why it starts empty (silent when it does not).
+
+    Raises:
+        StoreUnavailable, NewerDatabase: there is no way around it.
+    """
+    try:
+        store = Store.open(home.database)
+    except DamagedDatabase as error:
+        why = _set_aside(home, error)
+        return Store.open(home.database), why
+    return store, "The database was missing." if store.fresh else ""
+
+
+def _set_aside(home: Home, error: DamagedDatabase) -> str:
+    _log.error("%s", error)
+    return f"The database was damaged and is kept as {Store.set_aside(home.database)}."
+
+
+class Agent:
+    """One life of the agent, from an open store to the end of its server.
+
+    Attributes:
+        damage: what was found wrong with the database, when that ended it.
+    """
+
+    def __init__(self, home: Home, settings: Settings, store: Store, *, rebuilt: str) -> None:
+        self.damage: DamagedDatabase | None = None
+        self._home = home
+        self._settings = settings
+        self._store = store
+        self._rebuilt = rebuilt
+        self._told_to_end: asyncio.Event
+
+    async def serve(self) -> None:
+        """Serve until a signal, a client or a damaged database ends it; runs go on."""
+        self._told_to_end = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._told_to_end.set)
+        problems = Problems()
+        stream = Stream(self._store)
+        monitor = HardwareMonitor(self._home.path, self._settings.cpu_slots)
+        runs = RunManager(self._home, self._settings, self._store, stream, monitor, problems)
+        chats = ChatSessions(self._home, self._settings, runs.detail_now, list_runs=runs.runs)
+        services = Services(
+            home=self._home,
+            settings=self._settings,
+            store=self._store,
+            stream=stream,
+            runs=runs,
+            hardware=monitor,
+            chats=chats,
+            problems=problems,
+            started_at=time.time(),
+        )
+        await runs.start(rebuilt=self._rebuilt, on_damage=self._found_damage)
+        try:
+            await self._serve_http(services)
+        finally:
+            await runs.close()
+            _log.info("ended")
+
+    async def _serve_http(self, services: Services) -> None:
+        app = create_app(services, end=self._told_to_end.set)
+        server = AgentServer(app, owners_only=True)
+        tcp = await self._open_port(services)
+        with listening(self._home) as listener:
+            _log.info("luthier %s listens on %s", __version__, self._home.socket)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            await self._told_to_end.wait()
+            # What streams would never end by itself.
+            services.stream.close()
+            await services.chats.shutdown()
+            server.end()
+            if tcp is not None:
+                await tcp.close()
+            await serving
+
+    async def _open_port(self, services: Services) -> OpenAiServer | None:
+        """The loopback port of the OpenAI API; without it the agent is useful all the same."""
+        if self._settings.tcp_port is None:
+            return None
+        try:
+            tcp = await serve_openai(services, self._settings.tcp_port)
+        except LuthierError as error:
+            services.problems.set("tcp_port", str(error))
+            return None
+        services.tcp_port = tcp.port
+        return tcp
+
+    def _found_damage(self, error: DamagedDatabase) -> None:
+        self.damage = error
+        self._told_to_end.set()

@@ -1,0 +1,1 @@
+"""What this host has: processor, memory, disk and accelerators, and how busy they are."""

@@ -1,0 +1,1 @@
+"""The agent's runs: queue, supervision, records and recovery."""

@@ -1,0 +1,131 @@
+"""The living attempts of the agent, one task each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from luthier.trainers.errors import LuthierError
+from luthier.trainers.run_folder import RunFolder
+from luthier.trainers.spec.file import load_spec
+
+from ..launching import request_stop, start_attempt
+from ..models import Attempt
+from ..states import RunState
+from .following import Follower
+from .parts import Parts
+from .plan import launch_plan
+from .record import RunRecord
+
+_log = logging.getLogger(__name__)
+
+
+class Attempts:
+    """Starts, adopts and stops attempts. Use it on the event loop only.
+
+    Args:
+        parts: what it works with.
+        on_free: called whenever devices may have become free.
+    """
+
+    def __init__(self, parts: Parts, on_free: Callable[[], None]) -> None:
+        self._parts = parts
+        self._on_free = on_free
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(self, run_id: str, devices: Sequence[str]) -> None:
+        """Give devices to a waiting run and start its next attempt in the background.
+
+        Raises:
+            OSError: that cannot be written down, so nothing was started.
+        """
+        book = self._parts.book
+        async with self._parts.lock(run_id):
+            record = book.records.get(run_id)
+            if record is None or record.state is not RunState.QUEUED:
+                return
+            folder = self._parts.folder(run_id)
+            number = await asyncio.to_thread(_next_number, folder, record)
+            now = time.time()
+            attempt = Attempt(number=number, started_at=now, devices=list(devices))
+            await book.change_surely(
+                run_id,
+                RunState.STARTING,
+                attempts=[*record.attempts, attempt],
+                started_at=record.started_at or now,
+                phase="starting",
+                reason="",
+                hint="",
+            )
+        self._spawn(run_id, self._launch(run_id, number, devices))
+
+    def adopt(self, run_id: str) -> None:
+        """Follow the latest attempt of a run that an earlier agent started."""
+        self._spawn(run_id, Follower(self._parts, run_id, self._on_free).follow())
+
+    async def stop(self, run_id: str, now: bool) -> None:
+        """Ask the living attempt to end. The caller holds the run's lock.
+
+        Raises:
+            LuthierError: the request cannot be written.
+        """
+        record = self._parts.book.records[run_id]
+        attempt = self._parts.folder(run_id).attempt(record.attempts[-1].number)
+        await asyncio.to_thread(request_stop, attempt, now)
+        await self._parts.book.change(run_id, RunState.STOPPING)
+
+    async def close(self) -> None:
+        """Stop following; the attempts live on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _launch(self, run_id: str, number: int, devices: Sequence[str]) -> None:
+        book = self._parts.book
+        async with self._parts.lock(run_id):
+            try:
+                await asyncio.to_thread(self._start, run_id, number, devices)
+            except LuthierError as error:
+                now = time.time()
+                await book.change(
+                    run_id,
+                    RunState.FAILED,
+                    reason=error.message,
+                    hint=error.hint,
+                    ended_at=now,
+                    attempts=book.records[run_id].with_attempt(number, ended_at=now).attempts,
+                )
+                self._on_free()
+                return
+            await book.change(run_id, RunState.RUNNING)
+        await Follower(self._parts, run_id, self._on_free).follow()
+
+    def _start(self, run_id: str, number: int, devices: Sequence[str]) -> None:
+        folder = self._parts.folder(run_id)
+        launch = load_spec(folder.spec).launch
+        plan = launch_plan(self._parts.settings, folder, number, launch, devices)
+        start_attempt(folder.attempt(number), plan)
+
+    def _spawn(self, run_id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=run_id)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            run_id = task.get_name()
+            _log.error("%s: its watch ended", run_id, exc_info=error)
+            self._parts.problems.set(
+                run_id,
+                f"Run {run_id} is not watched any more because of a mistake in the agent "
+                f"({type(error).__name__}: {error}). Restart the agent to go on.",
+            )
+
+
+def _next_number(folder: RunFolder, record: RunRecord) -> int:
+    told = [attempt.number for attempt in record.attempts]
+    return max([*told, *(attempt.number for attempt in folder.attempts())], default=0) + 1

@@ -1,0 +1,29 @@
+"""Fixtures for attempts that are cleaned up whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from luthier.agent.launching import SupervisorIdentity, end_strays
+from luthier.trainers.run_folder import AttemptFolder
+
+
+@pytest.fixture
+def run_id() -> str:
+    return f"test-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def attempt(tmp_path: Path, run_id: str) -> Iterator[AttemptFolder]:
+    folder = AttemptFolder(tmp_path / run_id / "attempt-1")
+    yield folder
+    found = SupervisorIdentity.read(folder)
+    if found is not None and found.run_id == run_id and found.is_alive():
+        os.kill(found.pid, signal.SIGKILL)
+    end_strays(run_id, 1, grace_seconds=0.0)

@@ -1,0 +1,152 @@
+"""From the data section of a spec to rows in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from ..spec import TextDataSection
+from .files import find_split, missing_split, read_file, split_names
+from .functions import function_file
+from .hub import is_hub_id, read_hub
+from .json_files import SPLIT_NAMES
+from .problems import data_error
+from .split import fingerprint, set_aside
+from .table import Dataset, Table
+
+# What changes the rows that a model sees, beside the rows themselves.
+_ROW_SETTINGS = (
+    "format",
+    "column_mapping",
+    "prompt_template",
+    "completion_template",
+    "prompt_function",
+    "completion_function",
+    "system_prompt",
+    "weight_column",
+)
+
+
+def read_dataset(section: TextDataSection) -> Dataset:
+    """Read the rows that a spec names, with the validation rows given or made.
+
+    The made split depends on the rows' content, ``split_seed`` and ``validation_fraction`` only,
+    so every machine sets the same rows aside, and equal rows are never on both sides. Rows whose
+    weight is 0 are left out.
+
+    Raises:
+        DataError: the file, folder or hub dataset cannot be read; the sentence says where.
+    """
+    given, validation = _read(section)
+    train = _weighed(given, section)
+    made = validation is None
+    if validation is None:
+        train, validation = set_aside(train, section.validation_fraction, section.split_seed)
+    else:
+        validation = _weighed(validation, section)
+    return Dataset(
+        train=train,
+        validation=validation,
+        source=section.path,
+        fingerprint=fingerprint((train, validation), _settings(section)),
+        validation_made=made and validation is not None,
+    )
+
+
+def _read(section: TextDataSection) -> tuple[Table, Table | None]:
+    path = Path(section.path).expanduser()
+    if path.is_dir():
+        return _read_folder(path, section)
+    if path.is_file():
+        content = read_file(path, section.max_rows)
+        if isinstance(content, Table):
+            _check_no_splits(content, section)
+            return content, None
+        return _choose(content, path, section)
+    if is_hub_id(section.path) and not path.suffix:
+        return _choose(read_hub(section), section.path, section)
+    raise data_error("there is no such file or folder; check data.path", path)
+
+
+def _read_folder(folder: Path, section: TextDataSection) -> tuple[Table, Table | None]:
+    found = find_split(folder, section.train_split)
+    if found is None:
+        names = split_names(folder)
+        if not names:
+            raise data_error("has no csv, tsv, jsonl, json or parquet file in it", folder)
+        raise missing_split(folder, section.train_split, "train_split", names)
+    train = _single(found, section)
+    wanted = section.validation_split
+    for split in [wanted] if wanted else _usual_validation(section):
+        path = find_split(folder, split)
+        if path:
+            return train, _single(path, section)
+    if wanted:
+        raise missing_split(folder, wanted, "validation_split", split_names(folder))
+    return train, None
+
+
+def _single(path: Path, section: TextDataSection) -> Table:
+    content = read_file(path, section.max_rows)
+    if isinstance(content, Table):
+        return content
+    raise data_error("holds several splits although it is named after one; keep one list", path)
+
+
+def _choose(
+    tables: dict[str, Table], where: str | Path, section: TextDataSection
+) -> tuple[Table, Table | None]:
+    if section.train_split not in tables:
+        raise missing_split(where, section.train_split, "train_split", list(tables))
+    train, wanted = tables[section.train_split], section.validation_split
+    if wanted and wanted not in tables:
+        raise missing_split(where, wanted, "validation_split", list(tables))
+    names = [wanted] if wanted else [name for name in _usual_validation(section) if name in tables]
+    return train, tables[names[0]] if names else None
+
+
+def _usual_validation(section: TextDataSection) -> list[str]:
+    return [name for name in SPLIT_NAMES if name not in ("train", section.train_split)]
+
+
+def _check_no_splits(table: Table, section: TextDataSection) -> None:
+    for key, silent in (("train_split", "train"), ("validation_split", None)):
+        wanted = getattr(section, key)
+        if wanted != silent:
+            raise data_error(
+                f"is one table without splits, so data.{key} cannot be {wanted!r}; "
+                f"name a folder with {wanted}.csv or leave data.{key} out",
+                table.name,
+            )
+
+
+def _weighed(table: Table, section: TextDataSection) -> Table:
+    """The table without the rows of weight 0."""
+    column = section.weight_column
+    if column is None:
+        return table
+    kept = [index for index, row in enumerate(table.rows) if not _is_zero(row.get(column))]
+    if not kept:
+        raise data_error(f"every row has weight 0 in the column {column!r}", table.name)
+    return table if len(kept) == len(table) else table.pick(kept)
+
+
+def _is_zero(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    try:
+        return float(value) == 0  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+def _settings(section: TextDataSection) -> dict[str, Any]:
+    """The settings, with the text of the user's functions in place of their paths."""
+    settings: dict[str, Any] = {name: getattr(section, name) for name in _ROW_SETTINGS}
+    for name in ("prompt_function", "completion_function"):
+        if settings[name]:
+            code = function_file(settings[name], f"data.{name}").read_bytes()
+            function = settings[name].rpartition(":")[2]
+            settings[name] = [hashlib.sha256(code).hexdigest(), function]
+    return settings

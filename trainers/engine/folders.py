@@ -1,0 +1,13 @@
+"""Folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+
+def replace_folder(staged: Path, target: Path) -> None:
+    """Put a finished folder in the place of an older one."""
+    if target.exists():
+        shutil.rmtree(target)
+    staged.rename(target)

@@ -1,0 +1,110 @@
+"""One attempt's work as a task's training function gets it. Torch-free."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from pydantic import BaseModel
+
+from ..events import ErrorEvent, Event, EventWriter, PhaseEvent, WarningEvent, read_events
+from ..run_folder import AttemptFolder, RunFolder
+from ..spec import TextSpec
+from .stopping import StopWatch
+
+
+class Adjustments(BaseModel):
+    """Settings that earlier out-of-memory retries left behind."""
+
+    per_device_train_batch_size: int
+    gradient_accumulation_steps: int
+    retries: int
+
+
+def process_index() -> int:
+    """This process's rank among those of the run."""
+    return int(os.environ.get("RANK", "0"))
+
+
+class Reporter:
+    """Writes events. Only the first process of a run does, except about memory and failures."""
+
+    def __init__(self, attempt: AttemptFolder) -> None:
+        self.attempt = attempt
+        self._path = attempt.events
+        self._seen = len(read_events(self._path))
+        self._writer = EventWriter(self._path)
+        self.main = process_index() == 0
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+    def emit(self, event: Event) -> None:
+        """Append one event, in the first process only."""
+        if self.main:
+            self._writer.write(event)
+
+    def phase(self, name: str, detail: str = "") -> None:
+        """Say which phase begins."""
+        self.emit(PhaseEvent(name=name, detail=detail))
+
+    def warn(self, message: str, where: str = "") -> None:
+        """Say something that does not end the run."""
+        self.emit(WarningEvent(message=message, where=where))
+
+    def emit_from_any(self, event: Event) -> None:
+        """Append one event from whichever process knows it."""
+        self._writer.write(event)
+
+    def failed_already(self) -> bool:
+        """Whether a process has said why the run ends since this one began.
+
+        When one process fails, the others fail too, with errors that say nothing of the cause.
+        """
+        events = read_events(self._path)[self._seen :]
+        return any(isinstance(event, ErrorEvent) for event in events)
+
+
+@dataclass
+class Job:
+    """What a training function works with.
+
+    Attributes:
+        spec: the run's spec, with the batch that the memory ladder has settled on.
+        adjustments: what the memory ladder has changed so far.
+        resume_from: the checkpoint to go on from.
+        fingerprint: of the dataset, for the model card.
+        chat: whether rows are chats, for the model card.
+        example_prompt: one prompt of the dataset, for the model card.
+    """
+
+    spec: TextSpec
+    run: RunFolder
+    attempt: AttemptFolder
+    reporter: Reporter
+    stop: StopWatch
+    adjustments: Adjustments | None = None
+    resume_from: Path | None = None
+    fingerprint: str = ""
+    chat: bool = False
+    example_prompt: str = ""
+
+
+@dataclass
+class Result:
+    """What came out. ``artifact`` is relative to the run folder."""
+
+    step: int
+    stopped: bool = False
+    artifact: str | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)

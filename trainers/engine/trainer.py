@@ -1,0 +1,149 @@
+"""What Luthier adds to the libraries' trainers, whichever of them a task uses."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from ..errors import TrainingError
+from .checkpoints import flush, load_carry, save_carry
+from .memory import is_out_of_memory
+
+if TYPE_CHECKING:
+    from transformers import Trainer as _Base
+else:
+    _Base = object
+
+
+class EpochLengthGroupedSampler(LengthGroupedSampler):  # type: ignore[misc]
+    """Rows of similar length together, in an order that only the seed and the epoch decide.
+
+    The library's own draws from the global generator, so a resumed epoch would have another order.
+    """
+
+    def __init__(self, *args: Any, seed: int, **kwargs: Any) -> None:
+        super().__init__(*args, generator=torch.Generator(), **kwargs)
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Any:
+        self.generator.manual_seed(self._seed + self._epoch)
+        return super().__iter__()
+
+
+class RunTrainer(_Base):  # type: ignore[misc]
+    """Mixed in before a Trainer: exact resumption, speed, perplexity, whole checkpoints."""
+
+    aside_seconds = 0.0
+    """Time spent on evaluations since the last log, which is not training."""
+
+    _last_log: tuple[float, float] | None = None
+
+    def tokens_so_far(self) -> float:
+        """Tokens trained on since the run began, all processes together."""
+        raise NotImplementedError
+
+    def carried(self) -> dict[str, Any]:
+        """What was gathered since the last log, which the libraries' checkpoints leave out."""
+        return {
+            "loss": self._tr_loss.item(),
+            "total_loss": self._total_loss_scalar,
+            "last_logged": self._globalstep_last_logged,
+            "initial_step": self._initial_global_step,
+        }
+
+    def carry_on(self, values: dict[str, Any]) -> None:
+        """Go on gathering where a checkpoint's ``carried`` left off."""
+        self._tr_loss.fill_(values["loss"])
+        self._total_loss_scalar = values["total_loss"]
+        self._globalstep_last_logged = values["last_logged"]
+        self._initial_global_step = values["initial_step"]
+
+    def restore_carry(self, checkpoint: Path | None) -> None:
+        """After the loop has set its counters to nothing: continue those of the checkpoint."""
+        if checkpoint is not None:
+            values = load_carry(checkpoint, self.args.process_index)
+            if values:
+                self.carry_on(values)
+        self._last_log = (time.perf_counter(), self.tokens_so_far())
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "eval_loss" in logs:
+            logs["eval_perplexity"] = _perplexity(logs["eval_loss"])
+        elif "loss" in logs:
+            logs["tokens_per_second"] = self._speed()
+        super().log(logs, start_time)
+
+    def _speed(self) -> float:
+        now, tokens = time.perf_counter(), self.tokens_so_far()
+        before, earlier = self._last_log or (now, tokens)
+        seconds = now - before - self.aside_seconds
+        self._last_log, self.aside_seconds = (now, tokens), 0.0
+        return (tokens - earlier) / seconds if seconds > 0 else 0.0
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        started = time.perf_counter()
+        try:
+            return super().evaluate(*args, **kwargs)  # type: ignore[no-any-return]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise EvaluationMemoryError(
+                "Memory ran out while measuring the validation rows.",
+                hint="Lower evaluation.per_device_eval_batch_size.",
+            ) from None
+        finally:
+            self.aside_seconds += time.perf_counter() - started
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        if self.args.train_sampling_strategy == "group_by_length":
+            return EpochLengthGroupedSampler(
+                self.args.train_batch_size * self.args.gradient_accumulation_steps,
+                lengths=[len(ids) for ids in dataset["input_ids"]],
+                seed=self.args.data_seed,
+            )
+        return super()._get_train_sampler(dataset)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)
+        # A pickle that nothing reads again.
+        if output_dir is not None:
+            (Path(output_dir) / "training_args.bin").unlink(missing_ok=True)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        # The last thing before the trainer state, which is what makes a checkpoint count: by then
+        # every process has written its part, and all of it is on the disk.
+        super()._save_rng_state(output_dir)
+        save_carry(Path(output_dir), self.args.process_index, self.carried())
+        if dist.is_initialized():
+            dist.barrier()
+        if self.args.should_save:
+            flush(Path(output_dir))
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: a run's card is written once, at its end."""
+
+    def _send_telemetry(self) -> None:
+        """Nothing is sent anywhere."""
+
+
+class EvaluationMemoryError(TrainingError):
+    """Memory ran out in an evaluation, which a smaller training batch would not mend."""
+
+
+def _perplexity(loss: float) -> float:
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf

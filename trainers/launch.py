@@ -1,0 +1,55 @@
+"""Starts the processes of one attempt of a run, by accelerate's own launcher.
+
+    python -m luthier.trainers.launch RUN_FOLDER ATTEMPT
+
+One process runs right here: accelerate's launcher prepares the environment, and the worker goes
+on in the same interpreter, because a second one would load torch again. Several processes are
+started by accelerate.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .engine.environment import prepare_environment
+from .engine.job import Reporter, Result
+from .engine.outcome import run_to_the_end
+from .engine.stopping import StopWatch
+from .run_folder import AttemptFolder, RunFolder
+from .worker import read_run_spec, train
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one attempt to its end.
+
+    Returns:
+        The attempt's exit code: 0 finished or stopped, 2 a mistake in the spec or data, 75 the
+        supervisor is to start it again, 1 anything else.
+    """
+    folder, number = sys.argv[1:] if arguments is None else arguments
+    run = RunFolder(Path(folder).absolute())
+    attempt = run.attempt(int(number))
+    attempt.path.mkdir(parents=True, exist_ok=True)
+    with StopWatch(attempt) as stop, Reporter(attempt) as reporter:
+        return run_to_the_end(reporter, stop, lambda: _work(run, attempt, reporter, stop))
+
+
+def _work(
+    run: RunFolder, attempt: AttemptFolder, reporter: Reporter, stop: StopWatch
+) -> Result | None:
+    spec = read_run_spec(run)
+    prepare_environment(spec)
+    with stop.interruptible():
+        from .engine import launching  # loads torch
+
+    if spec.launch.processes > 1:
+        launching.start_processes(spec, run, attempt, reporter)
+        return None
+    launching.enter_process(spec, attempt)
+    return train(run, attempt, spec, reporter, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

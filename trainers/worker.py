@@ -1,0 +1,69 @@
+"""One process of a run, on the device that the agent chose.
+
+Started by ``luthier.trainers.launch``, in the same interpreter when the run has one process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .engine.job import Job, Reporter, Result
+from .engine.memory import apply_adjustments, read_adjustments
+from .engine.outcome import run_to_the_end
+from .engine.provenance import write_provenance
+from .engine.stopping import StopWatch
+from .errors import LuthierError
+from .registry import find_task
+from .run_folder import AttemptFolder, RunFolder
+from .spec import TextSpec
+from .spec.file import load_spec
+
+
+def read_run_spec(run: RunFolder) -> TextSpec:
+    """The run's own spec. Raises LuthierError when it is not one that trains by gradient."""
+    spec = load_spec(run.spec)
+    if not isinstance(spec, TextSpec):
+        raise LuthierError(f"{run.spec}: task {spec.task} is not trained by this worker.")
+    return spec
+
+
+def train(
+    run: RunFolder, attempt: AttemptFolder, spec: TextSpec, reporter: Reporter, stop: StopWatch
+) -> Result:
+    """Do one attempt's work in this process."""
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    adjustments = read_adjustments(attempt)
+    apply_adjustments(spec, adjustments)
+    job = Job(
+        spec=spec,
+        run=run,
+        attempt=attempt,
+        reporter=reporter,
+        stop=stop,
+        adjustments=adjustments,
+        resume_from=run.latest_checkpoint(),
+    )
+    write_provenance(job)
+    with stop.interruptible():
+        module, _, function = find_task(spec.task).train.partition(":")
+        training_function = getattr(importlib.import_module(module), function)
+    result: Result = training_function(job)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``RUN_FOLDER ATTEMPT``: one of several processes."""
+    folder, number = sys.argv[1:] if arguments is None else arguments
+    run = RunFolder(Path(folder))
+    attempt = run.attempt(int(number))
+    with StopWatch(attempt) as stop, Reporter(attempt) as reporter:
+        return run_to_the_end(
+            reporter, stop, lambda: train(run, attempt, read_run_spec(run), reporter, stop)
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Axes: round limits that stay put while they fit, and round marks on them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The range an axis shows."""
+
+    low: float
+    high: float
+
+    def position(self, value: float, *, log: bool = False) -> float:
+        """Where ``value`` lies: 0 at ``low``, 1 at ``high``."""
+        low, high = self.low, self.high
+        if log:
+            low, high, value = math.log10(low), math.log10(high), math.log10(max(value, 1e-300))
+        return (value - low) / (high - low)
+
+
+def round_step(span: float, count: int) -> float:
+    """The round distance (1, 2, 2.5 or 5 times a power of ten) that cuts ``span`` into at most
+    ``count`` parts."""
+    if span <= 0 or count < 1:
+        return 1.0
+    raw = span / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(power * factor for factor in _ROUND if power * factor >= raw * (1 - 1e-9))
+
+
+def limits_for(
+    low: float, high: float, held: Limits | None, *, log: bool = False, count: int = 5
+) -> Limits:
+    """Round limits around the data.
+
+    Limits in use are kept while the data fits and fills at least a third of them, because new
+    limits repaint the whole chart.
+    """
+    if held and held.low <= low and high <= held.high:
+        used = held.position(high, log=log) - held.position(low, log=log)
+        if used >= 1 / 3:
+            return held
+    if log:
+        floor = 10.0 ** math.floor(math.log10(max(low, 1e-12)))
+        ceiling = 10.0 ** math.ceil(math.log10(max(high, 1e-12)))
+        return Limits(floor, ceiling if ceiling > floor else floor * 10)
+    if high - low < 1e-12 * max(1.0, abs(high)):
+        margin = abs(high) * 0.1 or 1.0
+        low, high = low - margin, high + margin
+    step = round_step(high - low, count)
+    return Limits(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step)
+
+
+def marks(limits: Limits, count: int, *, log: bool = False) -> list[float]:
+    """Round values inside the limits, at most about ``count`` of them."""
+    if log:
+        first, last = round(math.log10(limits.low)), round(math.log10(limits.high))
+        stride = max(1, math.ceil((last - first) / max(1, count)))
+        return [10.0**power for power in range(first, last + 1, stride)]
+    step = round_step(limits.high - limits.low, count)
+    begin = math.ceil(limits.low / step - 1e-9)
+    end = math.floor(limits.high / step + 1e-9)
+    return [number * step for number in range(begin, end + 1)]
+
+
+def label(value: float) -> str:
+    """A short text for an axis mark, at most seven characters."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e15 or size < 1e-4:
+        return f"{value:.0e}"
+    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if size >= limit:
+            divisor = 1e3 if unit == "k" else limit
+            return f"{value / divisor:.4g}{unit}"
+    return f"{value:.4g}"
