@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,7 +88,8 @@ class ExitReport(BaseModel):
 
     ``code`` and ``signal`` are the worker's, both None when it was never started. ``stopped_by``
     is the rung of the stop ladder at which the worker left, None when it left by itself.
-    ``disk_free`` is in bytes, on the run folder's disk. ``error`` says why there was no worker.
+    ``disk_free`` is in bytes, on the run folder's disk. ``error`` says what kept the supervisor
+    from its work: the worker cannot be started, processes do not end on SIGKILL, ...
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -137,9 +139,7 @@ def start_attempt(attempt: AttemptFolder, plan: LaunchPlan) -> SupervisorIdentit
         _run_supervisor(attempt)
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        raise LuthierError(
-            f"{attempt.path}: the attempt cannot be started: {reason or error}."
-        ) from error
+        raise LuthierError(f"{attempt.path}: the start failed: {reason or error}.") from error
     # The supervisor of an earlier call, whose agent was killed, may be just coming up.
     deadline = time.monotonic() + _START_SECONDS
     while (found := SupervisorIdentity.read(attempt)) is None:
@@ -253,7 +253,8 @@ def _run_supervisor(attempt: AttemptFolder) -> None:
         ) from error
     if done.returncode not in (0, ALREADY_STARTED):
         reason = done.stderr.decode(errors="replace").strip() or f"code {done.returncode}"
-        raise LuthierError(f"{attempt.path}: the attempt cannot be started: {reason}")
+        reason = re.sub(r"\[Errno \d+\] ", "", reason)
+        raise LuthierError(f"{attempt.path}: the start failed: {reason}.")
 
 
 def _read(model: type[_Model], path: Path) -> _Model | None:

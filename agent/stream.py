@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from .models import Message
 from .store import Store
@@ -40,11 +40,11 @@ class Stream:
             self._newest = message.sequence
         self._wake()
 
-    async def subscribe(self, since: int) -> AsyncIterator[Message]:
+    async def subscribe(self, since: int) -> AsyncGenerator[Message, None]:
         """Every message after ``since``: first the stored ones, then live, without end.
 
         A ``reset`` message stands for those that are no longer kept; go on from its number.
-        The iterator ends when the stream is closed.
+        It ends when the stream is closed; whoever leaves earlier should close it (``aclosing``).
 
         Raises:
             StoreUnavailable: the store cannot be read; subscribe again later.

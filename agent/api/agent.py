@@ -16,11 +16,11 @@ from ..models import AgentStatus, ColumnInfo, Preset, TaskDetail, TaskInfo
 from ..services import Services, services
 from .errors import ApiError, replies
 
-router = APIRouter(prefix="/v1", tags=["agent"])
+router = APIRouter(prefix="/v1")
 Parts = Annotated[Services, Depends(services)]
 
 
-@router.get("/status")
+@router.get("/status", tags=["agent"])
 async def status(parts: Parts) -> AgentStatus:
     """How the agent is."""
     return AgentStatus(
@@ -35,7 +35,7 @@ async def status(parts: Parts) -> AgentStatus:
     )
 
 
-@router.post("/shutdown", status_code=204)
+@router.post("/shutdown", status_code=204, tags=["agent"])
 async def shutdown(request: Request) -> None:
     """End the agent; runs go on and the next agent adopts them."""
     request.app.state.end()

@@ -35,7 +35,7 @@ def openai_tcp_app(services: Services) -> FastAPI:
     Raises:
         LuthierError: the token file cannot be read, made, or is open to others.
     """
-    app = FastAPI(title="Luthier, OpenAI-compatible", docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None)
     app.state.services = services
     app.include_router(router)
     app.add_middleware(_BearerToken, token=read_token(services.home.token))

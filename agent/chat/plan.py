@@ -30,6 +30,7 @@ class Adapter:
     path: Path
     kind: str
     version: int
+    system_prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Plan:
         offline: open no connection.
         exclusive: the id of the run whose adapter changes the base weights; empty for others.
         questions: prompts from the runs' own data.
+        system_prompt: what the model under its own voice was trained with.
     """
 
     model: ModelSection
@@ -57,6 +59,7 @@ class Plan:
     offline: bool = False
     exclusive: str = ""
     questions: tuple[str, ...] = ()
+    system_prompt: str = ""
 
     @property
     def voices(self) -> list[str]:
@@ -123,6 +126,7 @@ def _plan_run(run: RunDetail, offline: bool) -> Plan:
     folder = RunFolder(Path(run.folder))
     section = _run_section(run)
     common = {**_placement(run, offline), "questions": _questions(folder.preflight)}
+    system_prompt = str(run.spec.get("data", {}).get("system_prompt") or "")
     settings = _read_json(folder.adapter / "adapter_config.json")
     if settings is not None:
         start = settings.get("init_lora_weights")
@@ -132,6 +136,7 @@ def _plan_run(run: RunDetail, offline: bool) -> Plan:
             path=folder.adapter,
             kind=str(settings.get("peft_type", "")),
             version=_version(folder.adapter / "adapter_config.json"),
+            system_prompt=system_prompt,
         )
         return Plan(section, adapters=(adapter,), exclusive=run.id if changes else "", **common)
     if (folder.model / "config.json").exists():
@@ -146,7 +151,7 @@ def _plan_run(run: RunDetail, offline: bool) -> Plan:
             }
         )
         version = _version(folder.model / "config.json")
-        return Plan(whole, own_voice=run.id, version=version, **common)
+        return Plan(whole, own_voice=run.id, version=version, system_prompt=system_prompt, **common)
     raise ApiError(
         409, f"Run {run.id} has no adapter or model to chat with (it is {run.state.value})."
     )

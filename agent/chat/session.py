@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -105,7 +106,8 @@ class Session:
     def _state(self) -> Literal["loading", "ready", "busy", "failed"]:
         if self._preparing:
             return "loading"
-        if not self._alive:
+        nothing_asked_for = self._refused and not self.plan.adapters
+        if not self._alive or nothing_asked_for:
             return "failed"
         return "busy" if self._turn.locked() else "ready"
 
@@ -133,9 +135,14 @@ class Session:
         try:
             worker = self._worker if self._worker and self._alive else await self._start()
             while adapter := self._next_adapter():
-                reply = await worker.ask(AddVoice, name=adapter.name, path=str(adapter.path))
+                reply = await worker.ask(
+                    AddVoice,
+                    name=adapter.name,
+                    path=str(adapter.path),
+                    system_prompt=adapter.system_prompt,
+                )
                 if isinstance(reply, Failed):
-                    self._refused[adapter.name] = reply.message
+                    self._refuse(adapter, reply.message)
                 else:
                     self._loaded.append(adapter.name)
         except (WorkerLostError, OSError) as error:
@@ -148,7 +155,12 @@ class Session:
         self._worker = worker = await WorkerProcess.start(environment, self.log)
         if self._closed:
             await self._end_worker(_CLOSED)
-        reply = await worker.ask(Load, model=self.plan.model, voice=self.plan.own_voice)
+        reply = await worker.ask(
+            Load,
+            model=self.plan.model,
+            voice=self.plan.own_voice,
+            system_prompt=self.plan.system_prompt,
+        )
         if isinstance(reply, Failed):
             await worker.end(reply.message)
             raise WorkerLostError(reply.message)
@@ -157,8 +169,15 @@ class Session:
             self._loaded.append(self.plan.own_voice)
         return worker
 
+    def _refuse(self, adapter: Adapter, reason: str) -> None:
+        # It is no voice of this chat then, least of all the one that answers by default.
+        others = tuple(one for one in self.plan.adapters if one != adapter)
+        self.plan = replace(self.plan, adapters=others)
+        self._wanted.discard(adapter.name)
+        self._refused[adapter.name] = f"{adapter.name} cannot be loaded: {reason}"
+
     def _next_adapter(self) -> Adapter | None:
-        missing = self._wanted.difference(self._loaded, self._refused)
+        missing = self._wanted.difference(self._loaded)
         return next((one for one in self.plan.adapters if one.name in missing), None)
 
     # -- answering -----------------------------------------------------------------------------
@@ -170,13 +189,15 @@ class Session:
             ApiError: this chat has no such voice.
         """
         voices = self.plan.voices
+        if not voices:
+            raise ApiError(422, " ".join(self._refused.values()))
         if not asked:
             return voices[-1]
-        if asked not in voices:
-            raise ApiError(
-                422, f"Chat {self.id} has no voice {asked!r}; it has {', '.join(voices)}."
-            )
-        return asked
+        if asked in voices:
+            return asked
+        if asked in self._refused:
+            raise ApiError(422, self._refused[asked])
+        raise ApiError(422, f"Chat {self.id} has no voice {asked!r}; it has {', '.join(voices)}.")
 
     async def answer(self, request: GenerateRequest) -> AsyncGenerator[GenerateChunk, None]:
         """The answer in pieces, the last of which has the figures.
@@ -252,7 +273,7 @@ class Session:
         self._prepare()
         await self.settle()
         if voice in self._refused:
-            raise ApiError(409, self._refused[voice])
+            raise ApiError(422, self._refused[voice])
         if self._worker is None or self._worker.gone:
             raise WorkerLostError(self._error or "The chat worker ended.")
         return self._worker

@@ -15,6 +15,7 @@ from luthier.trainers.spec.file import load_spec
 from ..launching import request_stop, start_attempt
 from ..models import Attempt
 from ..states import RunState
+from .diagnosis import CHECK_INSTALLATION
 from .following import Follower
 from .parts import Parts
 from .plan import launch_plan
@@ -94,7 +95,7 @@ class Attempts:
                     run_id,
                     RunState.FAILED,
                     reason=error.message,
-                    hint=error.hint,
+                    hint=error.hint or CHECK_INSTALLATION,
                     ended_at=now,
                     attempts=book.records[run_id].with_attempt(number, ended_at=now).attempts,
                 )

@@ -14,6 +14,7 @@ from ..states import RunState
 # The last words of a worker are its last lines; an error message may be long.
 _TAIL_BYTES = 256 * 1024
 _FULL_DISK_BYTES = 1 << 20
+CHECK_INSTALLATION = "Check the installation with: luthier doctor"
 _MEMORY_HINT = (
     "Lower training.per_device_train_batch_size or the length of the rows, "
     "turn on training.gradient_checkpointing, or take a smaller model."
@@ -46,7 +47,7 @@ def diagnose(attempt: AttemptFolder, report: ExitReport | None) -> Ending:
     if asked or (done is not None and done.stopped):
         return Ending(RunState.STOPPED, _stopped(report, done))
     if report.error:
-        return _could_not_start(report.error)
+        return Ending(RunState.FAILED, _sentence(report.error), CHECK_INSTALLATION)
     if error is not None:
         return Ending(RunState.FAILED, _sentence(error.message or error.type), error.hint)
     return _died(attempt, report)
@@ -83,14 +84,6 @@ def _stopped(report: ExitReport, done: DoneEvent | None) -> str:
     return "Stopped."
 
 
-def _could_not_start(error: str) -> Ending:
-    return Ending(
-        RunState.FAILED,
-        _sentence(f"The worker could not be started: {error}"),
-        "Check the installation with: luthier doctor",
-    )
-
-
 def _died(attempt: AttemptFolder, report: ExitReport) -> Ending:
     """An end that the worker could not explain itself."""
     log = f"The end of the output says more: {attempt.output}"
@@ -123,4 +116,5 @@ def _name(number: int) -> str:
 
 def _sentence(text: str) -> str:
     text = text.strip()
+    text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -139,10 +139,11 @@ class Follower:
         return True
 
     async def _finish(self, look: Look) -> None:
-        if look.observation.state == "gone":
+        observation = look.observation
+        if observation.state == "gone":
             await asyncio.to_thread(end_strays, self._run_id, self._number)
             look = await self._look()
-        await self._end(look.observation)
+        await self._end(observation)
         while not look.drained:
             await self._pause(look)
             look = await self._look()

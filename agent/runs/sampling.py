@@ -19,6 +19,7 @@ async def keep_sampling(parts: Parts, sample: Callable[[], HardwareSample]) -> N
         await asyncio.sleep(parts.settings.hardware_interval)
         active = [record for record in parts.book.active() if record.attempts]
         if not active:
+            parts.problems.clear("hardware")
             continue
         try:
             message = await asyncio.to_thread(_keep, parts, active, sample)

@@ -155,7 +155,7 @@ class Workshop:
                 "save_steps": 100,
             },
             "peft": {"method": "lora", "r": 4, "lora_dropout": 0.1},
-            "evaluation": {"strategy": "no"},
+            "evaluation": {"strategy": "no", "samples": 1, "sample_max_new_tokens": 4},
             "launch": {"devices": "cpu", "precision": "no", "offline": True, "threads": 1},
         }
         if task == "llm-generic":
@@ -199,7 +199,7 @@ class Workshop:
         )
 
 
-@pytest.fixture()
+@pytest.fixture
 def workshop(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Workshop]:

@@ -35,6 +35,7 @@ from luthier.trainers.chat.protocol import (
     parse_reply,
 )
 from luthier.trainers.chat.sampling import Choice, choose
+from luthier.trainers.errors import LuthierError
 from luthier.trainers.spec import ModelSection
 
 pytestmark = pytest.mark.training
@@ -50,10 +51,11 @@ _QUESTION = [{"role": "user", "content": "Which wood is a violin's top made of? 
 
 @dataclass(frozen=True)
 class Assets:
-    """Folders of tiny models: one with a chat template, one without, and adapters of the first."""
+    """Tiny models with and without a chat template, adapters of them, and one that is not."""
 
     model: Path
     plain: Path
+    misfit: Path
     adapters: dict[str, Path]
 
 
@@ -74,14 +76,14 @@ def _tokenizer(template: str | None) -> Any:
     )
 
 
-def _llama(vocabulary: int) -> Any:
+def _llama(vocabulary: int, width: int = 32) -> Any:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(7)
     config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=32,
+        hidden_size=width,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -127,7 +129,9 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
         adapted.save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
         adapters[name] = folder / name
-    return Assets(folder / "model", folder / "plain", adapters)
+    config = LoraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    get_peft_model(_llama(len(tokenizer), width=64), config).save_pretrained(folder / "misfit")
+    return Assets(folder / "model", folder / "plain", folder / "misfit", adapters)
 
 
 class Talk:
@@ -135,6 +139,8 @@ class Talk:
 
     def __init__(self, log: Path) -> None:
         environment = {**os.environ, "LUTHIER_DEVICE": "cpu", "HF_HUB_OFFLINE": "1"}
+        # Threads only slow such small models down.
+        environment["OMP_NUM_THREADS"] = "1"
         with log.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "luthier.trainers.chat.worker"],
@@ -398,6 +404,73 @@ def test_model_without_template_goes_on_with_plain_text(assets: Assets, tmp_path
         talk.end()
 
 
+def test_system_prompt_of_the_training_is_put_before_chats_without_one(
+    assets: Assets, tmp_path: Path
+) -> None:
+    talk = Talk(tmp_path / "worker.log")
+    try:
+        talk.load(assets.model, dtype="float32")
+        path = str(assets.adapters["one"])
+        talk.ask(AddVoice, name="plain", path=path)
+        talk.ask(AddVoice, name="trained", path=path, system_prompt="Speak.")
+        spoken = [{"role": "system", "content": "Speak."}, *_QUESTION]
+        expected = talk.text("plain", GREEDY, spoken)
+        assert talk.text("trained", GREEDY)[0] == expected[0] != talk.text("plain", GREEDY)[0]
+        assert talk.text("trained", GREEDY, spoken)[0] == expected[0]
+        other = [{"role": "system", "content": "Sing."}, *_QUESTION]
+        assert talk.text("trained", GREEDY, other)[0] == talk.text("plain", GREEDY, other)[0]
+        # The base model was not trained with it.
+        without = [{"role": "user", "content": "a"}]
+        assert talk.text("base", GREEDY, without)[1].prompt_tokens == 4
+    finally:
+        talk.end()
+
+
+_CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "tokens", "texts"),
+    [
+        (None, {1}, ()),
+        (_TEMPLATE, {1, 2}, ()),
+        # The markers are no tokens of this tokenizer, so they come as text.
+        (_CHATML, {1}, ("<|im_end|>",)),
+        ("{% for m in messages %}{{ m.content }} </s>{% endfor %}", {1}, ()),
+        ("{% for m in messages %}{{ m.content }}\n{% endfor %}", {1}, ()),
+        ("{{ raise_exception('No chats here') }}", {1}, ()),
+    ],
+)
+def test_end_of_an_answer_is_what_the_template_writes_there(
+    template: str | None, tokens: set[int], texts: tuple[str, ...]
+) -> None:
+    from luthier.trainers.chat.template import make_format
+
+    form = make_format(_tokenizer(template), [1])
+    assert (form.end_tokens, form.end_texts) == (tokens, texts)
+    assert make_format(_tokenizer(template), [5]).end_tokens == {5, *tokens}
+
+
+def test_template_that_refuses_a_chat_says_why() -> None:
+    from luthier.trainers.chat.template import make_format
+
+    form = make_format(_tokenizer("{{ raise_exception('No chats here') }}"), [])
+    with pytest.raises(LuthierError, match=r"refuses this conversation: No chats here\."):
+        form.prompt(_QUESTION)
+
+
+def test_an_unfinished_answer_is_gone_on_with() -> None:
+    from luthier.trainers.chat.template import make_format
+
+    form = make_format(_tokenizer(_TEMPLATE), [])
+    begun = [*_QUESTION, {"role": "assistant", "content": "spru"}]
+    beginning = form.tokenizer("spru", add_special_tokens=False).input_ids
+    assert form.prompt(begun) == form.prompt(_QUESTION) + beginning
+
+
 def test_end_of_input_ends_the_worker_in_the_middle_of_work(assets: Assets, tmp_path: Path) -> None:
     talk = Talk(tmp_path / "worker.log")
     try:
@@ -424,10 +497,28 @@ def test_load_failures_name_the_cause(assets: Assets, tmp_path: Path) -> None:
         assert "nowhere" in failed.message
         (failed,) = talk.ask(AddVoice, name="x", path=str(tmp_path))
         assert failed.message == "No model is loaded."
-        talk.load(assets.model)
+        talk.load(assets.model, dtype="float32")
         (failed,) = talk.ask(AddVoice, name="x", path=str(tmp_path))
         assert "adapter_model.safetensors" in failed.message
         assert "Traceback" in (tmp_path / "worker.log").read_text()
+    finally:
+        talk.end()
+
+
+def test_an_adapter_that_does_not_fit_leaves_no_trace(assets: Assets, tmp_path: Path) -> None:
+    talk = Talk(tmp_path / "worker.log")
+    try:
+        talk.load(assets.model, dtype="float32")
+        bare, _ = talk.text("base", GREEDY)
+        # Once as the first adapter and once beside another.
+        for name in ("one", "two"):
+            (failed,) = talk.ask(AddVoice, name="misfit", path=str(assets.misfit))
+            assert "does not fit" in failed.message
+            assert talk.text("base", GREEDY)[0] == bare
+            added = talk.ask(AddVoice, name=name, path=str(assets.adapters[name]))[-1]
+            assert isinstance(added, Added)
+            assert talk.text(name, GREEDY)[0] == _reference(assets, name, 60)
+        assert talk.text("base", GREEDY)[0] == bare
     finally:
         talk.end()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,6 @@ from luthier.trainers.data.rendering import (
 )
 from luthier.trainers.data.segments import token_segments
 from luthier.trainers.errors import DataError, LuthierError
-from luthier.trainers.spec import TextDataSection
 
 pytestmark = pytest.mark.training
 
@@ -306,12 +307,15 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_inspect(*arguments: str) -> tuple[int, dict[str, Any]]:
+def run_inspect(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-m", "luthier.trainers.data.inspect", *arguments],
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, **(environment or {})},
     )
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
@@ -320,37 +324,29 @@ def run_inspect(*arguments: str) -> tuple[int, dict[str, Any]]:
 def test_inspect_with_a_model_shows_two_rows_as_it_sees_them(
     tmp_path: Path, model_folder: Path
 ) -> None:
-    rows = [
-        {"question": f"What wood? {number}", "answer": f"spruce {number}"} for number in range(9)
-    ]
+    rows = [{"question": "What wood?", "answer": "spruce " * count} for count in (1, 50, 2)]
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
+    settings = ("data.system_prompt=Be short.", "training.max_length=60")
+    chosen = [word for setting in settings for word in ("--set", setting)]
     code, report = run_inspect(
-        str(path),
-        "--model",
-        str(model_folder),
-        "--set",
-        "data.system_prompt=Be short.",
-        "--set",
-        "training.max_length=37",
+        str(path), "--model", str(model_folder), "--set", "data.validation_fraction=0", *chosen
     )
     assert (code, report["problems"], report["model"]) == (0, [], str(model_folder))
-    assert (report["format"], report["chat"], report["limit"]) == ("prompt-completion", True, 37)
+    assert (report["format"], report["chat"], report["limit"]) == ("prompt-completion", True, 60)
     assert report["train"]["lengths"]["unit"] == "tokens"
-    first, second = report["rows"]
-    assert first["where"] == "rows.jsonl line 1"
-    assert (
-        first["segments"]
-        == [
-            {
-                "text": "<|system|>Be short.<|end|>\n<|user|>What wood? 0<|end|>\n<|assistant|>",
-                "trained": False,
-            },
-            {"text": "spruce 0<|end|>\n", "trained": True},
-        ]
-        or first["cut"]
-    )
-    assert second["where"] != first["where"]
+    assert report["train"]["too_long"] == 1
+    whole, cut = report["rows"]
+    asked = "<|system|>Be short.<|end|>\n<|user|>What wood?<|end|>\n<|assistant|>"
+    assert (whole["where"], whole["cut"]) == ("rows.jsonl line 1", False)
+    assert whole["segments"] == [
+        {"text": asked, "trained": False},
+        {"text": "spruce <|end|>\n", "trained": True},
+    ]
+    assert (cut["where"], cut["cut"]) == ("rows.jsonl line 2", True)
+    assert cut["tokens"] > 60
+    assert cut["segments"][0] == {"text": asked, "trained": False}
+    assert ("spruce " * 50).startswith(cut["segments"][1]["text"])
 
 
 def test_inspect_of_plain_text_shows_blocks(tmp_path: Path, model_folder: Path) -> None:
@@ -390,16 +386,54 @@ def test_inspect_with_a_model_that_is_not_there_still_shows_the_data(tmp_path: P
     assert report["columns"][0]["name"] == "text"
 
 
-def test_a_hub_dataset_that_is_not_here_while_offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(DataError) as caught:
-        read_dataset(TextDataSection(path="nobody/nothing"))
-    assert str(caught.value) == (
-        "nobody/nothing: is no file or folder here, and no hub dataset in this machine's cache, "
-        "and this run is offline; check data.path or fetch it once while online"
-    )
+@pytest.fixture(scope="module")
+def hub_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache as the datasets library leaves it after fetching owner/name."""
+    home = tmp_path_factory.mktemp("hub")
+    for split, text in (("train", "a"), ("test", "b")):
+        (home / f"{split}.jsonl").write_text(json.dumps({"text": text}))
+    files = {split: str(home / f"{split}.jsonl") for split in ("train", "test")}
+    datasets.load_dataset("json", data_files=files, cache_dir=str(home / "made"))
+    (made,) = (home / "made" / "json").glob("default-*/0.0.0/*/json-train.arrow")
+    cached = home / "datasets" / "owner___name" / "default" / "0.0.0" / made.parent.name
+    shutil.copytree(made.parent, cached)
+    for split in files:
+        (cached / f"json-{split}.arrow").rename(cached / f"name-{split}.arrow")
+    return home
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "found"),
+    [
+        ("owner/name", [], ["owner/name train row 1", "owner/name test"]),
+        (
+            "owner/name",
+            ["data.train_split=all"],
+            "owner/name: has no split 'all', which data.train_split names; "
+            "the splits are train, test",
+        ),
+        ("owner/name", ["data.subset=en"], "owner/name: has no configuration 'en' ("),
+        (
+            "nobody/nothing",
+            [],
+            "nobody/nothing: is no file or folder here, and no hub dataset in this machine's "
+            "cache, and this run is offline; check data.path or fetch it once while online",
+        ),
+    ],
+)
+def test_hub_datasets_come_from_the_cache_while_offline(
+    hub_cache: Path, name: str, overrides: list[str], found: str | list[str]
+) -> None:
+    chosen = [word for override in overrides for word in ("--set", override)]
+    environment = {"HF_HOME": str(hub_cache), "HF_HUB_OFFLINE": "1"}
+    code, report = run_inspect(name, *chosen, environment=environment)
+    if isinstance(found, list):
+        assert code == 0
+        assert [report["rows"][0]["where"], report["validation"]["name"]] == found
+        return
+    (problem,) = report["problems"]
+    assert code == 2
+    assert f"{problem['where']}: {problem['message']}".startswith(found)
 
 
 def test_report_of_the_same_rows_with_and_without_a_tokenizer(tmp_path: Path) -> None:

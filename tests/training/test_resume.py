@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +24,9 @@ _SFT = {
 
 
 def _weights(run: RunFolder) -> dict[str, Any]:
-    (path,) = run.adapter.glob("*.safetensors") if run.adapter.exists() else run.model.glob("*.saf*")
+    (path,) = (
+        run.adapter.glob("*.safetensors") if run.adapter.exists() else run.model.glob("*.saf*")
+    )
     return load_file(path)
 
 
@@ -43,7 +44,7 @@ def _evaluations(events: list[Event]) -> dict[int, float | None]:
     return {e.step: e.values["eval_loss"] for e in events if isinstance(e, EvaluationEvent)}
 
 
-@pytest.fixture()
+@pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Ask for a stop, by the file, at the log of a step; the worker leaves a step later."""
     write = Reporter.emit
@@ -92,5 +93,9 @@ def test_interrupted_equals_uninterrupted(
 
 def _except_clock(whole: Any, second: Any) -> dict[str, float | None]:
     metrics = dict(whole.of(DoneEvent)[0].metrics)
-    clock = {k: v for k, v in second.of(DoneEvent)[0].metrics.items() if "per_second" in k or "runtime" in k}
+    clock = {
+        k: v
+        for k, v in second.of(DoneEvent)[0].metrics.items()
+        if "per_second" in k or "runtime" in k
+    }
     return metrics | clock

@@ -125,8 +125,8 @@ def test_prompts_in_both_splits(tmp_path: Path) -> None:
     held = [pair(100), {**pair(3), "completion": "three"}, pair(4), pair(101)]
     report = check(spec_of(folder(tmp_path, GOOD, held)))
     assert sentences(report) == [
-        "validation.jsonl lines 2, 3: 2 validation prompts (50.0%) are training prompts too, "
-        "so the measured loss will look better than it is"
+        "validation.jsonl lines 2, 3: 2 of 4 validation prompts (50.0%) occur in the "
+        "training rows too, so the measured loss will look better than it is"
     ]
 
 
@@ -140,9 +140,9 @@ def test_prompts_in_both_splits_of_chats_and_texts(tmp_path: Path) -> None:
         }
 
     report = check(spec_of(folder(tmp_path, [chat("a")], [chat("b")])))
-    assert any("1 validation prompts (100.0%)" in text for text in sentences(report))
+    assert any("1 of 1 validation prompts (100.0%)" in text for text in sentences(report))
     report = check(spec_of(folder(tmp_path, [{"text": "a"}], [{"text": "a"}])))
-    assert any("1 validation prompts (100.0%)" in text for text in sentences(report))
+    assert any("1 of 1 validation prompts (100.0%)" in text for text in sentences(report))
 
 
 def lengths_of(examples: Sequence[Example]) -> list[int]:
@@ -232,6 +232,13 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 def test_columns_missing_from_a_split(tmp_path: Path, data: Row, found: list[str]) -> None:
     rows = [pair(number, weight="1") for number in range(3)]
     assert problems(spec_of(folder(tmp_path, rows, HELD), **data)) == found
+
+
+def test_optional_columns_may_be_missing_from_the_validation_rows(tmp_path: Path) -> None:
+    rows = [{"instruction": f"add {n}", "input": "1", "output": str(n)} for n in range(3)]
+    held = [{"instruction": "add 9", "output": "9"}]
+    report = check(spec_of(folder(tmp_path, rows, held)))
+    assert (report.format, report.warnings) == ("alpaca", [])
 
 
 def test_weights_may_be_missing_from_the_validation_rows(tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ def test_reading_ends_at_the_limit_before_later_mistakes(tmp_path: Path) -> None
     assert len(read(tmp_path / "a.csv", 2)) == 2
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": 2}\nnot json\n')
     assert len(read(tmp_path / "a.jsonl", 2)) == 2
+    (tmp_path / "a.json").write_text('[{"a": 1}, {"a": 2}, 3]')
+    assert len(read(tmp_path / "a.json", 2)) == 2
 
 
 def test_parquet_is_read_with_its_nested_values(tmp_path: Path) -> None:
@@ -143,6 +145,7 @@ def test_folder_with_a_file_for_each_split(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"text": "x"}\n')
     (tmp_path / "dev.csv").write_text("text\nz\n")
     (tmp_path / "notes.txt").write_text("not a split")
+    (tmp_path / "train.json").mkdir()
     dataset = read_dataset(TextDataSection(path=str(tmp_path)))
     assert dataset.validation is not None
     assert dataset.validation.name == "dev.csv"

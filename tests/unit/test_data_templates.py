@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,16 @@ def test_functions_may_write_messages(tmp_path: Path) -> None:
     )
     assert first["prompt"] == [{"role": "user", "content": "one"}]
     assert first["completion"] == [{"role": "assistant", "content": "1"}]
+
+
+def test_a_changed_function_is_read_again(tmp_path: Path) -> None:
+    code = tmp_path / "own.py"
+    answers = []
+    for number in (1, 2):
+        code.write_text(f"def ask(row): return '{number}'")
+        os.utime(code, (number, number))
+        answers.append(load_function(f"{code}:ask", "data.prompt_function")({}))
+    assert answers == ["1", "2"]
 
 
 def test_functions_are_looked_up_from_the_callers_folder(

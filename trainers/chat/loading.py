@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 from pathlib import Path
@@ -43,7 +44,7 @@ def load_model(section: ModelSection, device: torch.device) -> Any:
         section.name_or_path,
         revision=section.revision,
         dtype=section.dtype,
-        quantization_config=_quantisation(section),
+        quantization_config=_quantisation(section, device),
         attn_implementation=section.attn_implementation,
         trust_remote_code=section.trust_remote_code,
         use_safetensors=True,
@@ -70,25 +71,40 @@ def load_adapter_tokenizer(folder: Path, section: ModelSection) -> Any:
     return _tokenizer(str(folder), revision=None, trust_remote_code=section.trust_remote_code)
 
 
-def add_adapter(model: Any, folder: Path, name: str, tokenizer: Any) -> Any:
+def add_adapter(model: Any, folder: Path, name: str) -> Any:
     """Load an adapter beside those there are; returns the model that has it.
+
+    The model is as before when this fails.
 
     Raises:
         LuthierError: the folder has no adapter in the safetensors format.
     """
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModel, get_peft_model
 
     if not (folder / "adapter_model.safetensors").exists():
         raise LuthierError(f"{folder} has no adapter_model.safetensors; no adapter can be loaded.")
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
-    # Tokens that were added for training have rows in the adapter and none in the base yet.
-    if len(tokenizer) > base.get_input_embeddings().num_embeddings:
-        base.resize_token_embeddings(len(tokenizer))
-    device = str(base.device)
-    if isinstance(model, PeftModel):
-        model.load_adapter(folder, adapter_name=name, torch_device=device)
-        return model
-    return PeftModel.from_pretrained(base, folder, adapter_name=name, torch_device=device).eval()
+    first = not isinstance(model, PeftModel)
+    adapted = model
+    if first:
+        config = PeftConfig.from_pretrained(folder)
+        config.inference_mode = True
+        adapted = get_peft_model(model, config, adapter_name=name).eval()
+    try:
+        adapted.load_adapter(folder, adapter_name=name, torch_device=str(model.device))
+    except Exception:
+        if not first and name in adapted.peft_config:
+            adapted.delete_adapter(name)
+        elif first and not config.is_prompt_learning:
+            adapted.unload()
+        raise
+    return adapted
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what a broken generation left, so that the next one has room."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def context_length(model: Any) -> int | None:
@@ -111,9 +127,10 @@ def _device_map(section: ModelSection, device: torch.device) -> Any:
     return None
 
 
-def _quantisation(section: ModelSection) -> BitsAndBytesConfig | None:
+def _quantisation(section: ModelSection, device: torch.device) -> BitsAndBytesConfig | None:
     if section.load_in_4bit:
-        compute = torch.bfloat16 if section.dtype == "auto" else getattr(torch, section.dtype)
+        bfloat = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+        compute = torch.bfloat16 if bfloat else torch.float16
         return BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type=section.bnb_4bit_quant_type,

@@ -35,6 +35,7 @@ class Load(_Message):
     op: Literal["load"] = "load"
     model: ModelSection
     voice: str = "base"
+    system_prompt: str = Field(default="", description="That of the voice's training.")
 
 
 class AddVoice(_Message):
@@ -43,6 +44,7 @@ class AddVoice(_Message):
     op: Literal["voice"] = "voice"
     name: str
     path: str = Field(description="Folder with the adapter and its tokenizer.")
+    system_prompt: str = Field(default="", description="That of the voice's training.")
 
 
 class Generate(_Message):

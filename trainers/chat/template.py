@@ -26,11 +26,13 @@ class Format:
         tokenizer: the tokenizer that the voice was trained with.
         end_tokens: tokens that end an answer.
         end_texts: texts that end an answer, where its end is not a token of its own.
+        system_prompt: put before every chat that has no system message, as in training.
     """
 
     tokenizer: Any
     end_tokens: frozenset[int]
     end_texts: tuple[str, ...]
+    system_prompt: str = ""
 
     @property
     def pad_token(self) -> int:
@@ -62,6 +64,8 @@ class Format:
         return text
 
     def _templated(self, messages: Conversation) -> list[int]:
+        if self.system_prompt and messages[0]["role"] != "system":
+            messages = [{"role": "system", "content": self.system_prompt}, *messages]
         inside = messages[-1]["role"] == "assistant"
         try:
             text = self.tokenizer.apply_chat_template(
@@ -78,23 +82,24 @@ class Format:
         return tokens
 
 
-def make_format(tokenizer: Any, model_ends: Iterable[int]) -> Format:
+def make_format(tokenizer: Any, model_ends: Iterable[int], system_prompt: str = "") -> Format:
     """The format of a voice.
 
     Args:
         tokenizer: with its chat template, if it has one.
         model_ends: the end tokens that the model's own configuration names.
+        system_prompt: that of its training.
     """
     ends = {*model_ends}
     if tokenizer.eos_token_id is not None:
         ends.add(int(tokenizer.eos_token_id))
     turn_end = _turn_end(tokenizer) if tokenizer.chat_template else ""
     if not turn_end:
-        return Format(tokenizer, frozenset(ends), ())
+        return Format(tokenizer, frozenset(ends), (), system_prompt)
     first, *_ = tokenizer(turn_end, add_special_tokens=False).input_ids
     if first in tokenizer.all_special_ids or first in tokenizer.added_tokens_decoder:
-        return Format(tokenizer, frozenset({*ends, first}), ())
-    return Format(tokenizer, frozenset(ends), (turn_end,))
+        return Format(tokenizer, frozenset({*ends, first}), (), system_prompt)
+    return Format(tokenizer, frozenset(ends), (turn_end,), system_prompt)
 
 
 def _turn_end(tokenizer: Any) -> str:

@@ -16,6 +16,7 @@ from .loading import (
     load_adapter_tokenizer,
     load_model,
     load_tokenizer,
+    release_memory,
 )
 from .template import Format, make_format
 
@@ -28,13 +29,14 @@ class Voices:
     both can be asked the same.
     """
 
-    def __init__(self, section: ModelSection, own_voice: str) -> None:
+    def __init__(self, section: ModelSection, own_voice: str, system_prompt: str) -> None:
         self._section = section
         self._own_voice = own_voice
         self._base = load_model(section, find_device())
         self._model = self._base
         self._ends = _own_ends(self._base)
-        self._formats = {own_voice: make_format(load_tokenizer(section), self._ends)}
+        own = make_format(load_tokenizer(section), self._ends, system_prompt)
+        self._formats = {own_voice: own}
         self._virtual_tokens: dict[str, int] = {}
         # The named settings must mean the same for every model, so what its repository suggests
         # for sampling does not count.
@@ -55,13 +57,13 @@ class Voices:
         """The longest sequence, prompt and answer together."""
         return context_length(self._base)
 
-    def add(self, name: str, folder: Path) -> None:
+    def add(self, name: str, folder: Path, system_prompt: str) -> None:
         """Load an adapter under that name. Raises LuthierError when it does not fit."""
         if name in self._formats:
             raise LuthierError(f"There is a voice {name} already.")
         tokenizer = load_adapter_tokenizer(folder, self._section)
         try:
-            self._model = add_adapter(self._model, folder, name, tokenizer)
+            self._model = add_adapter(self._model, folder, name)
         except RuntimeError as error:
             if "size mismatch" not in str(error):
                 raise
@@ -72,10 +74,14 @@ class Voices:
         config = self._model.peft_config[name]
         if config.is_prompt_learning:
             self._virtual_tokens[name] = config.num_virtual_tokens
-        self._formats[name] = make_format(tokenizer, self._ends)
+        self._formats[name] = make_format(tokenizer, self._ends, system_prompt)
         own = self._formats[self._own_voice]
         if not own.tokenizer.chat_template and tokenizer.chat_template:
-            self._formats[self._own_voice] = self._formats[name]
+            self._formats[self._own_voice] = make_format(tokenizer, self._ends)
+
+    def release_memory(self) -> None:
+        """Give back what a broken generation left."""
+        release_memory(self.device)
 
     def format(self, voice: str) -> Format:
         """How that voice's conversations look. Raises LuthierError for an unknown voice."""

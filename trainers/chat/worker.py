@@ -66,14 +66,18 @@ class Worker:
     def work(self) -> None:
         """Carry out what comes in, for ever."""
         while True:
-            request = self._requests.get()
+            request, failed = self._requests.get(), False
             try:
                 self._carry_out(request)
             except Exception as error:
                 traceback.print_exc()
                 self._channel.send(Failed(id=request.id, message=explain(error)))
+                failed = True
             finally:
                 self._cancelled.pop(request.id, None)
+            # Only now is the exception gone, which held on to what the request had allocated.
+            if failed and self._voices is not None:
+                self._voices.release_memory()
 
     def _take(self, request: Request) -> None:
         if isinstance(request, Cancel):
@@ -88,7 +92,7 @@ class Worker:
         if isinstance(request, Load):
             self._load(request)
         elif isinstance(request, AddVoice):
-            self._loaded.add(request.name, Path(request.path))
+            self._loaded.add(request.name, Path(request.path), request.system_prompt)
             self._channel.send(Added(id=request.id, name=request.name))
         elif isinstance(request, Generate):
             self._generate(request)
@@ -106,7 +110,7 @@ class Worker:
 
         if self._voices is not None:
             raise LuthierError("A model is loaded already.")
-        self._voices = Voices(request.model, request.voice)
+        self._voices = Voices(request.model, request.voice, request.system_prompt)
         self._channel.send(
             Ready(
                 id=request.id,

@@ -57,10 +57,10 @@ def leaked(train: Built, validation: Built) -> Iterator[Problem]:
     known = {_prompt(example) for example in train.examples}
     places = [example["where"] for example in validation.examples if _prompt(example) in known]
     if places:
-        share = 100 * len(places) / len(validation.examples)
+        total = len(validation.examples)
         yield Problem(
-            f"{len(places)} validation prompts ({share:.1f}%) are training prompts too, "
-            "so the measured loss will look better than it is",
+            f"{len(places)} of {total} validation prompts ({100 * len(places) / total:.1f}%) occur "
+            "in the training rows too, so the measured loss will look better than it is",
             where_all(places),
         )
 

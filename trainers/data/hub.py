@@ -56,7 +56,7 @@ def _explained(section: TextDataSection, error: Exception) -> DataError:
     asked = section.path
     if section.subset is None and "Config name is missing" in text:
         return data_error(f"has several configurations; set data.subset ({text})", asked)
-    if section.subset is not None and "BuilderConfig" in text:
+    if section.subset is not None and ("BuilderConfig" in text or "for config" in text):
         return data_error(f"has no configuration {section.subset!r} ({text})", asked)
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return data_error(

@@ -1,13 +1,16 @@
-"""README.md of a result: what it is, what it was made from, and how to load it."""
+"""README.md of a result: what it is, what it was made from, and how to load it. Torch-free."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .job import Job
+from ..run_folder import RunFolder
+from ..spec import TextSpec
 
 _ADAPTER = """\
 from peft import PeftModel
@@ -25,15 +28,13 @@ folder = "."  # this folder, or its name on the hub
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder)
 """
-_CHAT = """\
-
+_CHAT = """
 messages = [{{"role": "user", "content": {prompt}}}]
 inputs = tokenizer.apply_chat_template(
     messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
 )
 """
-_TEXT = """\
-
+_TEXT = """
 inputs = tokenizer({prompt}, return_tensors="pt")
 """
 _ANSWER = """\
@@ -42,50 +43,66 @@ print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_to
 """
 
 
-def write_card(folder: Path, job: Job, metrics: dict[str, float | None]) -> None:
-    """Write README.md into the folder of a result."""
-    spec, adapter = job.spec, (folder / "adapter_config.json").exists()
-    method = spec.peft.method if adapter or spec.peft.method == "none" else "merged"
-    kind = {"none": "full model", "merged": f"merged {spec.peft.method}"}.get(method, method)
+def write_card(
+    folder: Path, run: RunFolder, spec: TextSpec, figures: Mapping[str, float | None]
+) -> None:
+    """Write README.md into the folder of a result.
+
+    Args:
+        folder: holds an adapter or a whole model.
+        run: the run it came from, whose provenance and data report are there.
+        spec: the run's spec.
+        figures: what was measured of this very result.
+    """
+    adapter = (folder / "adapter_config.json").exists()
+    trained = "every weight" if spec.peft.method == "none" else spec.peft.method
+    merged = "" if adapter or spec.peft.method == "none" else ", merged into the model"
     header = {
         "base_model": spec.model.name_or_path,
         "library_name": "peft" if adapter else "transformers",
         "pipeline_tag": "text-generation",
         "tags": ["luthier", spec.task, spec.peft.method],
     }
+    data = _read(run.provenance).get("data", {})
+    settings = spec.model_dump(
+        mode="json", include={"model", "training", "peft"}, exclude_defaults=True
+    )
     parts = [
         f"---\n{yaml.safe_dump(header, sort_keys=False)}---",
-        f"# {spec.name or job.run.run_id}",
-        f"Trained by Luthier (task {spec.task}, {kind}) from `{spec.model.name_or_path}`.",
-        f"## Use\n\n```python\n{snippet(job, adapter=adapter)}```",
-        f"## Figures\n\n{_table(metrics)}",
-        f"## Data\n\n`{spec.data.path}`, fingerprint `{job.fingerprint}`",
-        f"## Settings\n\n```yaml\n{_settings(job)}```",
+        f"# {spec.name or run.run_id}",
+        f"Trained with Luthier (task {spec.task}, {trained}{merged}) "
+        f"from `{spec.model.name_or_path}`.",
+        f"## Use\n\n```python\n{_snippet(run, spec, adapter=adapter)}```",
+        f"## Figures\n\n{_table(figures)}",
+        f"## Data\n\n`{spec.data.path}`, fingerprint `{data.get('fingerprint', '')}`",
+        "## Settings\n\nWhat differs from Luthier's defaults:\n\n"
+        f"```yaml\n{yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)}```",
     ]
     (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def snippet(job: Job, *, adapter: bool) -> str:
-    """Python that loads the result and answers one prompt."""
-    base = [repr(job.spec.model.name_or_path)]
-    if job.spec.model.revision:
-        base.append(f"revision={job.spec.model.revision!r}")
-    if job.spec.model.trust_remote_code:
+def _snippet(run: RunFolder, spec: TextSpec, *, adapter: bool) -> str:
+    base = [repr(spec.model.name_or_path)]
+    if spec.model.revision:
+        base.append(f"revision={spec.model.revision!r}")
+    if spec.model.trust_remote_code:
         base.append("trust_remote_code=True")
     load = _ADAPTER.format(base=", ".join(base)) if adapter else _MODEL
-    ask = _CHAT if job.chat else _TEXT
-    return load + ask.format(prompt=repr(job.example_prompt or "Hello")) + _ANSWER
+    samples = _read(run.preflight).get("sample_prompts") or [{"prompt": "Hello"}]
+    chat = _read(run.provenance).get("data", {}).get("chat", False)
+    ask = (_CHAT if chat else _TEXT).format(prompt=json.dumps(samples[0]["prompt"]))
+    return load + ask + _ANSWER
 
 
-def _table(metrics: dict[str, float | None]) -> str:
+def _table(figures: Mapping[str, float | None]) -> str:
     rows = [
-        f"| {name} | {value:.6g} |" for name, value in sorted(metrics.items()) if value is not None
+        f"| {name} | {value:.6g} |" for name, value in sorted(figures.items()) if value is not None
     ]
     return "\n".join(["| figure | value |", "| --- | --- |", *rows])
 
 
-def _settings(job: Job) -> str:
-    settings: dict[str, Any] = job.spec.model_dump(
-        mode="json", include={"task", "model", "training", "peft"}, exclude_defaults=True
-    )
-    return str(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -83,9 +83,8 @@ class Job:
         spec: the run's spec, with the batch that the memory ladder has settled on.
         adjustments: what the memory ladder has changed so far.
         resume_from: the checkpoint to go on from.
-        fingerprint: of the dataset, for the model card.
-        chat: whether rows are chats, for the model card.
-        example_prompt: one prompt of the dataset, for the model card.
+        fingerprint: of the dataset.
+        chat: whether its rows are chats.
     """
 
     spec: TextSpec
@@ -97,7 +96,6 @@ class Job:
     resume_from: Path | None = None
     fingerprint: str = ""
     chat: bool = False
-    example_prompt: str = ""
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 from pathlib import Path
 
@@ -11,14 +10,14 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import LuthierError
-from ..spec import GradientSpec
-from .folders import replace_folder
+from ..spec import TextSpec
+from .folders import replace_folder, staging
 
 
-def merge_adapter(adapter: Path, target: Path, spec: GradientSpec) -> None:
+def merge_adapter(adapter: Path, target: Path, spec: TextSpec) -> None:
     """Write base and adapter as one model, with the tokenizer.
 
-    The base is loaded unquantised: folding into rounded weights would lose what was learned.
+    The base is loaded unquantised: folding into rounded weights would lose what was learnt.
 
     Raises:
         LuthierError: the adapter is of a kind that has nothing to fold in.
@@ -34,10 +33,8 @@ def merge_adapter(adapter: Path, target: Path, spec: GradientSpec) -> None:
         use_safetensors=True,
     )
     merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
-    staged = target.with_name(f".{target.name}.new")
+    staged = staging(target)
     shutil.rmtree(staged, ignore_errors=True)
     merged.save_pretrained(staged)
     AutoTokenizer.from_pretrained(adapter).save_pretrained(staged)
     replace_folder(staged, target)
-    del merged, base
-    gc.collect()

@@ -46,8 +46,6 @@ def resolve_precision(spec: GradientSpec, device: str) -> Precision:
         SpecError: the device cannot do what the spec asks for.
     """
     asked = spec.launch.precision
-    if asked == "fp16" and device == "cpu":
-        raise SpecError([Problem("fp16 needs a GPU; use bf16 or no", "launch.precision")])
     if asked == "bf16" and device != "cpu" and not _has_bf16(device):
         raise SpecError(
             [Problem(f"this {device} device has no bf16; use fp16", "launch.precision")]

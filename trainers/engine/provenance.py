@@ -42,7 +42,11 @@ def write_provenance(job: Job) -> None:
             "system": platform.platform(),
             "packages": versions,
             "seed": job.spec.training.seed,
-            "data": {"path": job.spec.data.path, "fingerprint": job.fingerprint},
+            "data": {
+                "path": job.spec.data.path,
+                "fingerprint": job.fingerprint,
+                "chat": job.chat,
+            },
             "attempt": job.attempt.number,
             "resumed_from": job.resume_from.name if job.resume_from else None,
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from transformers import Trainer, TrainingArguments, set_seed
 
 from ..data import Example
-from ..data.rendering import Tokens
+from ..data.rendering import Tokens, blocks
 from ..engine.adapters import adapter_config, add_adapter
 from ..engine.job import Job, Result
 from ..engine.trainer import RunTrainer
@@ -56,26 +56,20 @@ def as_blocks(
     rows: Sequence[tuple[Example, Tokens]], size: int, *, weighted: bool
 ) -> Dataset | None:
     """The rows joined and cut; the last block may be shorter. None when there are no rows."""
-    ids = list(_cut((tokens.ids for _, tokens in rows), size))
+    ids = list(blocks((tokens for _, tokens in rows), size))
     if not ids:
         return None
     columns: dict[str, list[Any]] = {"input_ids": ids, "labels": ids}
     if weighted:
-        spread = ([example.get("weight", 1.0)] * len(tokens.ids) for example, tokens in rows)
-        columns[WEIGHTS] = list(_cut(spread, size))
+        weights = [
+            weight
+            for example, tokens in rows
+            for weight in [example.get("weight", 1.0)] * len(tokens.ids)
+        ]
+        columns[WEIGHTS] = [
+            weights[number * size : number * size + len(block)] for number, block in enumerate(ids)
+        ]
     return Dataset.from_dict(columns)
-
-
-def _cut(rows: Iterator[list[Any]], size: int) -> Iterator[list[Any]]:
-    held: list[Any] = []
-    for row in rows:
-        held += row
-        whole = len(held) - len(held) % size
-        yield from (held[start : start + size] for start in range(0, whole, size))
-        held = held[whole:]
-    # A token alone has no next token to be learnt.
-    if len(held) > 1:
-        yield held
 
 
 class GenericTrainer(RunTrainer, Trainer):  # type: ignore[misc]

@@ -11,6 +11,7 @@ import torch
 from ..engine.arguments import training_arguments
 from ..engine.callbacks import EventCallback, StopCallback
 from ..engine.checkpoints import remove_torn
+from ..engine.checks import refuse_impossible
 from ..engine.finish import finish
 from ..engine.job import Job, Result
 from ..engine.memory import is_out_of_memory, next_adjustments, request_restart
@@ -50,6 +51,7 @@ def run_language_model(job: Job, build_trainer: Callable[[Parts], RunTrainer]) -
     device = device_kind(job.spec)
     if job.spec.launch.threads is not None:
         torch.set_num_threads(job.spec.launch.threads)
+    refuse_impossible(job.spec, device)
     precision = resolve_precision(job.spec, device)
     with job.stop.interruptible():
         trainer, stopping = _prepare(job, build_trainer, precision, device)

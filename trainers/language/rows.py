@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..data import Example, PreflightReport, Table, build_examples, preflight, read_dataset
+from ..data import Example, SamplePrompt, read_dataset
+from ..data.checks import sample_prompts as first_prompts
+from ..data.findings import examine
 from ..data.rendering import RenderSettings, Tokens, is_chat, tokenise
 from ..engine.job import Job
 from ..engine.samples import Prompt
@@ -21,14 +23,17 @@ class Rows:
     Attributes:
         train: the examples with their tokens, uncut.
         validation: the same of the validation rows; empty when there are none.
-        report: what the check of the data found.
+        samples: prompts of the validation rows; plain text has none.
         chat: whether the rows are chats.
     """
 
     train: list[tuple[Example, Tokens]]
     validation: list[tuple[Example, Tokens]]
-    report: PreflightReport
+    samples: list[SamplePrompt]
     chat: bool
+
+
+_BEGINNING_TOKENS = 32
 
 
 def prepare_rows(job: Job, tokenizer: Any) -> Rows:
@@ -39,37 +44,32 @@ def prepare_rows(job: Job, tokenizer: Any) -> Rows:
         SpecError: the evaluation settings need validation rows, and there are none.
     """
     job.reporter.phase("preflight", job.spec.data.path)
-    spec = job.spec
-    as_chat = bool(tokenizer.chat_template)
-    dataset = read_dataset(spec.data)
-    settings = RenderSettings.of(spec)
-    seen: dict[int, Tokens] = {}
+    settings = RenderSettings.of(job.spec)
+    tokenised: dict[int, list[Tokens]] = {}
 
     def measure(examples: Sequence[Example]) -> list[int]:
-        # The check needs every row's length and training its tokens: one pass serves both.
-        lengths = []
-        for example, tokens in zip(examples, tokenise(examples, tokenizer, settings), strict=True):
-            seen[id(example)] = tokens
-            lengths.append(len(tokens.ids))
-        return lengths
+        # The check wants every row's length and training wants its tokens: one pass for both.
+        tokens = list(tokenise(examples, tokenizer, settings))
+        tokenised[id(examples)] = tokens
+        return [len(row.ids) for row in tokens]
 
-    report = preflight(dataset, spec, measure, as_chat=as_chat)
+    dataset = read_dataset(job.spec.data)
+    findings = examine(dataset, job.spec, measure, as_chat=bool(tokenizer.chat_template))
+    report = findings.report()
     job.fingerprint = report.fingerprint
     if job.reporter.main:
         write_json(job.run.preflight, report.model_dump(mode="json"))
     for problem in report.warnings:
         job.reporter.warn(problem.message, problem.where)
-
-    def tokenised(table: Table | None) -> list[tuple[Example, Tokens]]:
-        if table is None:
-            return []
-        examples = build_examples(table, spec.data, task=spec.task, as_chat=as_chat)
-        return list(zip(examples, tokenise(examples, tokenizer, settings), strict=True))
-
-    train, validation = tokenised(dataset.train), tokenised(dataset.validation)
+    train, validation = (
+        list(zip(examples, tokenised[id(examples)], strict=True)) if examples else []
+        for examples in (findings.examples("train"), findings.examples("validation"))
+    )
     _need_validation(job, validation)
     job.chat = bool(train) and is_chat(train[0][0])
-    return Rows(train, validation, report, job.chat)
+    built = findings.built.get("validation")
+    samples = first_prompts(built, job.spec.evaluation.samples) if built else []
+    return Rows(train, validation, samples, job.chat)
 
 
 def _need_validation(job: Job, validation: Sequence[Any]) -> None:
@@ -90,27 +90,40 @@ def _need_validation(job: Job, validation: Sequence[Any]) -> None:
 
 
 def sample_prompts(job: Job, rows: Rows, tokenizer: Any) -> list[Prompt]:
-    """The prompts that are answered at every evaluation."""
-    evaluation, system = job.spec.evaluation, job.spec.data.system_prompt
+    """The prompts that are answered at every evaluation: the spec's, or of the first rows."""
+    evaluation = job.spec.evaluation
     if evaluation.strategy == "no":
         return []
-    chats: list[tuple[str, list[dict[str, Any]], str | None]] = [
-        (text, [{"role": "user", "content": text}], None) for text in evaluation.sample_prompts
-    ]
-    if system and rows.chat:
-        chats = [
-            (text, [{"role": "system", "content": system}, *messages], None)
-            for text, messages, _ in chats
+    if evaluation.sample_prompts:
+        return [_asked(job, rows, tokenizer, text) for text in evaluation.sample_prompts]
+    if rows.samples:
+        return [
+            Prompt(
+                sample.prompt,
+                _prompt_tokens(tokenizer, sample.prompt, sample.messages, chat=rows.chat),
+                sample.expected,
+            )
+            for sample in rows.samples
         ]
-    if not chats:
-        chats = [
-            (sample.prompt, sample.messages, sample.expected)
-            for sample in rows.report.sample_prompts[: evaluation.samples]
-        ]
-    return [
-        Prompt(shown, _prompt_tokens(tokenizer, shown, messages, chat=rows.chat), expected)
-        for shown, messages, expected in chats
-    ]
+    longest = evaluation.sample_max_new_tokens
+    first = rows.validation[: evaluation.samples]
+    return [_beginning(tokens.ids, tokenizer, longest) for _, tokens in first]
+
+
+def _asked(job: Job, rows: Rows, tokenizer: Any, text: str) -> Prompt:
+    messages = [{"role": "user", "content": text}]
+    if job.spec.data.system_prompt:
+        messages.insert(0, {"role": "system", "content": job.spec.data.system_prompt})
+    return Prompt(text, _prompt_tokens(tokenizer, text, messages, chat=rows.chat))
+
+
+def _beginning(ids: list[int], tokenizer: Any, longest: int) -> Prompt:
+    """Plain text has no prompt: the model goes on from the row's beginning."""
+    length = min(_BEGINNING_TOKENS, max(1, len(ids) // 2))
+    shown, expected = tokenizer.batch_decode(
+        [ids[:length], ids[length : length + longest]], skip_special_tokens=True
+    )
+    return Prompt(shown, ids[:length], expected)
 
 
 def _prompt_tokens(
@@ -122,8 +135,3 @@ def _prompt_tokens(
         messages, add_generation_prompt=True, tokenize=True, return_dict=True
     )
     return list(encoded["input_ids"])
-
-
-def weights_of(rows: Sequence[tuple[Example, Tokens]]) -> Iterator[float]:
-    """Each row's weight in the loss."""
-    return (float(example.get("weight", 1.0)) for example, _ in rows)

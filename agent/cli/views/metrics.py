@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -18,8 +18,8 @@ from .. import text
 from ..invocation import Invocation
 from .tables import add_row, plain_table
 
-# Beyond any run, so that no point is put together with its neighbours.
-_EVERY_POINT = 10_000_000
+# The most that the agent tells at once.
+_MOST_POINTS = 100_000
 
 
 def chosen_series(known: Sequence[SeriesInfo], names: Sequence[str]) -> list[SeriesInfo]:
@@ -65,13 +65,25 @@ def write_csv(client: Client, run: str, chosen: Sequence[SeriesInfo]) -> None:
     """Every point: a column for each metric, a line for each step."""
     columns: list[dict[int, float | None]] = []
     for info in chosen:
-        points = client.points(run, info.name, points=_EVERY_POINT)
-        columns.append(dict(zip(points.steps, points.values, strict=True)))
+        columns.append(dict(_every_point(client, run, info.name, info.first_step, info.last_step)))
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["step", *(info.name for info in chosen)])
     for step in sorted({step for column in columns for step in column}):
         cells = [column.get(step) for column in columns]
         writer.writerow([step, *("" if cell is None else repr(cell) for cell in cells)])
+
+
+def _every_point(
+    client: Client, run: str, name: str, first: int, last: int
+) -> Iterator[tuple[int, float | None]]:
+    """All points between two steps, asked for in parts in which none is put together."""
+    series = client.points(run, name, points=_MOST_POINTS, first=first, last=last)
+    if series.bucket == 1:
+        yield from zip(series.steps, series.values, strict=True)
+        return
+    middle = (first + last) // 2
+    yield from _every_point(client, run, name, first, middle)
+    yield from _every_point(client, run, name, middle + 1, last)
 
 
 def as_data(client: Client, run: str, chosen: Sequence[SeriesInfo]) -> list[dict[str, Any]]:

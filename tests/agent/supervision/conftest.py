@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from luthier.agent.launching import SupervisorIdentity, end_strays
@@ -25,5 +27,10 @@ def attempt(tmp_path: Path, run_id: str) -> Iterator[AttemptFolder]:
     yield folder
     found = SupervisorIdentity.read(folder)
     if found is not None and found.run_id == run_id and found.is_alive():
+        # Without its supervisor nothing would lead to an orphan with an empty environment.
+        below = psutil.Process(found.pid).children(recursive=True)
         os.kill(found.pid, signal.SIGKILL)
+        for process in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
     end_strays(run_id, 1, grace_seconds=0.0)

@@ -48,7 +48,7 @@ from .attempts import (
 def test_a_worker_that_cannot_be_started_is_an_error_and_an_end(
     attempt: AttemptFolder, changes: dict[str, Any], named: str
 ) -> None:
-    with pytest.raises(LuthierError, match="cannot be started") as caught:
+    with pytest.raises(LuthierError, match="the start failed") as caught:
         start_attempt(attempt, plan(attempt, "", **changes))
     assert named in str(caught.value)
     report = ended(attempt)
