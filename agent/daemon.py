@@ -43,7 +43,8 @@ def main() -> int:
             _set_up_process(home)
             _run(home)
     except LuthierError as error:
-        print(error, file=sys.stderr)
+        # One line: it is what the client that started this process shows.
+        print(" ".join(str(error).split()), file=sys.stderr)
         return error.exit_code
     except OSError as error:
         where = error.filename or home.path

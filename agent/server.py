@@ -29,14 +29,23 @@ _CREDENTIALS = struct.Struct("3i")
 class OwnersOnly(H11Protocol):
     """Talks only to processes of the agent's own user and of root."""
 
+    _welcome = True
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Look who has connected before anything is read."""
         user = peer_user(transport.get_extra_info("socket"))
-        super().connection_made(transport)
-        if user not in (os.getuid(), 0):
+        self._welcome = user in (os.getuid(), 0)
+        if not self._welcome:
             _log.warning("user %s was refused", user)
-            transport.write(_refusal())
-            transport.close()
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the owner sends; turn others away unread."""
+        if self._welcome:
+            super().data_received(data)
+        elif not self.transport.is_closing():
+            self.transport.write(_refusal())
+            self.transport.close()
 
 
 def peer_user(connection: socket.socket) -> int:

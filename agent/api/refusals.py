@@ -60,6 +60,9 @@ def _problem(details: dict[str, Any]) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # FastAPI's word for bytes that are no text.
+        return _reply(422, "The body is not valid JSON: it is not UTF-8 text.")
     if error.status_code == HTTPStatus.NOT_FOUND:
         sentence = f"There is nothing at {path}; /openapi.json tells what there is."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -123,7 +123,7 @@ def _finest(reader: _Reader, limit: int) -> int:
 
     Two more than that may fit, since cutting can leave nothing of the rows at both ends.
     """
-    enough = limit
+    enough = limit + 2
     level = 0
     while level < TOP_LEVEL and reader.most(level) > enough:
         level += 1

@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
+from luthier.agent.cli.agent_control import stop_agent
 from luthier.agent.cli.main import main
+from luthier.agent.cli.watch.follow import follow
+from luthier.agent.client import Client
+from luthier.agent.models import Run
+from luthier.agent.paths import Home
+from luthier.agent.states import RunState
 
 SPEC = """\
 task: llm-sft
@@ -50,44 +56,71 @@ class Outcome:
 Luthier = Callable[..., Outcome]
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, in an environment that says nothing else."""
+class Command:
+    """Calls the command in this process: ``luthier("runs", "--json")``."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+
+    def __call__(self, *arguments: str) -> Outcome:
+        self._capture.readouterr()
+        code = main(arguments)
+        said = self._capture.readouterr()
+        return Outcome(int(code), said.out, said.err)
+
+
+def lonely(monkeypatch: pytest.MonkeyPatch, home: Path, work: Path) -> None:
+    """An environment that says nothing but where the home is."""
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    folder = tmp_path / "home"
-    work = tmp_path / "work"
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     monkeypatch.chdir(work)
-    monkeypatch.setenv("LUTHIER_HOME", str(folder))
+    monkeypatch.setenv("LUTHIER_HOME", str(home))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return folder
+
+
+def prepare(home: Path) -> None:
+    """Make the home of an agent that runs tiny_worker.py."""
+    home.mkdir()
+    worker = [sys.executable, str(Path(__file__).with_name("tiny_worker.py"))]
+    (home / "settings.yaml").write_text(json.dumps({"worker_command": worker, "cpu_slots": 4}))
+
+
+def end_agent(home: Path) -> None:
+    """End the runs and the agent of a home."""
+    with Client(Home(home)) as client:
+        active = [state for state in RunState if not state.finished]
+        for run in client.runs(active):
+            client.stop(run.id, now=True)
+            list(follow(client, run.id))
+    assert stop_agent(Home(home))
+
+
+def write_spec() -> None:
+    """spec.yaml in the current folder, good for the tiny worker."""
+    Path("data.jsonl").write_text("".join(f'{{"text": "row {n}"}}\n' for n in range(20)))
+    Path("spec.yaml").write_text(SPEC)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that does not exist yet."""
+    lonely(monkeypatch, tmp_path / "home", tmp_path / "work")
+    return tmp_path / "home"
 
 
 @pytest.fixture
 def luthier(home: Path, capsys: pytest.CaptureFixture[str]) -> Luthier:
-    """Calls a command: ``luthier("runs", "--json")``."""
-
-    def call(*arguments: str) -> Outcome:
-        capsys.readouterr()
-        code = main(arguments)
-        said = capsys.readouterr()
-        return Outcome(int(code), said.out, said.err)
-
-    return call
+    """Calls a command with a home of its own."""
+    return Command(capsys)
 
 
 @pytest.fixture
-def agent(home: Path, luthier: Luthier) -> Iterator[Path]:
+def agent(home: Path) -> Iterator[Path]:
     """A home whose agent runs tiny_worker.py; the agent is ended afterwards."""
-    home.mkdir()
-    worker = [sys.executable, str(Path(__file__).with_name("tiny_worker.py"))]
-    (home / "settings.yaml").write_text(json.dumps({"worker_command": worker, "cpu_slots": 4}))
+    prepare(home)
     yield home
-    for run in luthier("runs", "--state", "active", "--json").json:
-        luthier("stop", run["id"], "--now")
-        luthier("watch", run["id"])
-    assert luthier("agent", "stop").code == 0
+    end_agent(home)
 
 
 @pytest.fixture
@@ -95,10 +128,39 @@ def submit(agent: Path, luthier: Luthier) -> Callable[..., str]:
     """Submits a run of the tiny worker that is named after how it behaves; returns its id."""
 
     def call(name: str, *options: str) -> str:
-        Path("data.jsonl").write_text('{"text": "a"}\n')
-        Path("spec.yaml").write_text(SPEC)
+        write_spec()
         run = luthier("run", "spec.yaml", "--name", name, "--json", *options).json
         run_id: str = run["id"]
         return run_id
 
     return call
+
+
+@pytest.fixture(scope="module")
+def busy_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for tests that change nothing: a run "short" has ended, "endless" is running."""
+    home = tmp_path_factory.mktemp("busy") / "home"
+    prepare(home)
+    with Client(Home(home)) as client:
+        spec = SPEC.replace("{path: data.jsonl}", "{path: /data.jsonl}")
+        short = client.submit(spec, overrides=["name=short"])
+        list(follow(client, short.id))
+        endless = client.submit(spec, overrides=["name=endless"])
+        for news in follow(client, endless.id):
+            if isinstance(news, Run) and news.state is RunState.RUNNING:
+                break
+    yield home
+    end_agent(home)
+
+
+@pytest.fixture
+def busy(
+    busy_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Luthier:
+    """Calls a command with the busy home."""
+    lonely(monkeypatch, busy_home, tmp_path / "work")
+    write_spec()
+    return Command(capsys)

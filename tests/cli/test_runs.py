@@ -154,34 +154,41 @@ def test_a_wrong_name_among_right_ones_removes_nothing(luthier: Luthier, submit:
     assert len(luthier("runs", "--json").json) == 1
 
 
+NO_RUN = "There is no run 'nonsense'. List the runs with: luthier runs"
+MUST_END = "Run RUN is running; it must have ended to {} it. Stop it with: luthier stop RUN"
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        ("show nonsense", "There is no run 'nonsense'. List the runs with: luthier runs"),
-        ("watch nonsense", "There is no run 'nonsense'. List the runs with: luthier runs"),
-        ("logs nonsense", "There is no run 'nonsense'. List the runs with: luthier runs"),
-        ("metrics nonsense", "There is no run 'nonsense'. List the runs with: luthier runs"),
-        ("stop nonsense", "There is no run 'nonsense'. List the runs with: luthier runs"),
-        ("resume nonsense", "There is no run 'nonsense'. List the runs with: luthier runs"),
-        ("remove nonsense", "There is no run 'nonsense'. List the runs with: luthier runs"),
-        ("chat nonsense", "There is no run 'nonsense'. List the runs with: luthier runs"),
-        ("export nonsense --to x", "There is no run 'nonsense'. List the runs with: luthier runs"),
+        ("show nonsense", NO_RUN),
+        ("watch nonsense", NO_RUN),
+        ("logs nonsense", NO_RUN),
+        ("metrics nonsense", NO_RUN),
+        ("stop nonsense", NO_RUN),
+        ("resume nonsense", NO_RUN),
+        ("remove nonsense", NO_RUN),
+        ("chat nonsense", NO_RUN),
+        ("export nonsense --to x", NO_RUN),
         ("stop short", "Run RUN is finished already: it succeeded."),
         ("metrics short los", "The run has no metric 'los'. Did you mean loss?"),
         ("logs short --attempt 7", "Run RUN has no attempt 7."),
+        ("resume short", "Run RUN has succeeded; there is nothing left to do. Give it more to do "
+         "with --set, such as --set training.max_steps=200."),
         ("resume short --set training.max_step=3", "--set: unknown key training.max_step; did you "
          "mean training.max_steps?"),
-        ("remove endless", "Run RUN is running; stop it first."),
-        ("resume endless", "Run RUN is running; only a finished run can be resumed."),
+        ("remove endless", MUST_END.format("remove")),
+        ("resume endless", MUST_END.format("resume")),
         ("chat endless", "Run RUN is running; chat with it once it has ended."),
-        ("export endless --to x", "Run RUN is running; export it once it has ended."),
+        ("export endless --to x", "RUN has no result yet. Wait for its end, or name one of its "
+         "checkpoints."),
+        ("export short --to . ", ". exists already. Name a new or an empty folder."),
+        ("export short --to x --checkpoint 3", "RUN has no checkpoint of step 3. It has: 20."),
     ],
 )  # fmt: skip
-def test_a_wrong_run_or_state(luthier: Luthier, submit: Submit, call: str, sentence: str) -> None:
-    run = submit("endless") if "endless" in call else submit("short", "--wait")
-    while luthier("show", run, "--json").json["state"] in ("queued", "starting"):
-        continue
-    refused = luthier(*call.split())
+def test_a_wrong_run_or_state(busy: Luthier, call: str, sentence: str) -> None:
+    run = busy("show", "endless" if "endless" in call else "short", "--json").json["id"]
+    refused = busy(*call.split())
     assert (refused.code, refused.out) == (2, "")
     assert refused.errors == [sentence.replace("RUN", run)]
 
@@ -192,19 +199,24 @@ def test_a_wrong_run_or_state(luthier: Luthier, submit: Submit, call: str, sente
         "runs", "show short", "logs short", "metrics short", "watch short", "hardware",
         "agent status", "agent start", "agent logs", "tasks", "tasks llm-sft", "presets",
         "presets llm-sft/balanced", "doctor", "validate spec.yaml", "data inspect data.jsonl",
-        "init llm-sft", "init llm-sft -o -", "stop endless", "resume short", "remove short",
+        "init llm-sft", "init llm-sft -o -", "logs short --follow",
     ],
 )  # fmt: skip
-def test_every_command_prints_json_alone(luthier: Luthier, submit: Submit, call: str) -> None:
-    submit("endless" if "endless" in call else "short")
-    if "endless" not in call:
-        luthier("watch", "short")
-    said = luthier(*call.split(), "--json")
-    assert said.code == 0
-    assert said.err == ""
-    assert said.out
-    for line in said.out.splitlines() if call.startswith("watch") else [said.out]:
-        json.loads(line)
+def test_every_command_prints_json_alone(busy: Luthier, call: str) -> None:
+    said = busy(*call.split(), "--json")
+    assert (said.code, said.err) == (0, "")
+    stream = call.startswith("watch") or "--follow" in call
+    assert said.json_lines if stream else said.json
+
+
+def test_commands_that_change_a_run_print_json_alone(luthier: Luthier, submit: Submit) -> None:
+    run = submit("endless")
+    assert luthier("stop", run, "--json").json["id"] == run
+    assert luthier("watch", run, "--json").json_lines[-1]["state"] == "stopped"
+    assert luthier("resume", run, "--json").json["state"] == "queued"
+    assert luthier("stop", run, "--now", "--json").json["id"] == run
+    luthier("watch", run)
+    assert luthier("remove", run, "--json").json == {"removed": [run]}
 
 
 @pytest.mark.parametrize(
@@ -216,14 +228,14 @@ def test_every_command_prints_json_alone(luthier: Luthier, submit: Submit, call:
     ],
 )  # fmt: skip
 def test_without_a_terminal_nothing_controls_one_and_80_columns_are_enough(
-    luthier: Luthier, submit: Submit, call: str
+    busy: Luthier, call: str
 ) -> None:
-    submit("short", "--wait")
-    said = luthier(*call.split())
-    assert said.code == 0
-    assert not any(ord(c) < 32 and c != "\n" for c in said.out + said.err)
-    long = [line for line in said.out.splitlines() if len(line) > 80 and "/" not in line]
-    assert long == []
+    said = busy(*call.split())
+    assert (said.code, said.err) == (0, "")
+    assert not any(ord(character) < 32 and character != "\n" for character in said.out)
+    # Paths and commands to type stay in one piece.
+    long = [line for line in said.out.splitlines() if len(line) > 80]
+    assert [line for line in long if "/" not in line and ": luthier " not in line] == []
 
 
 def test_the_agent_is_started_and_stopped(luthier: Luthier, agent: Path) -> None:

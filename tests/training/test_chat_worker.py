@@ -129,7 +129,9 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
         adapted.save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
         adapters[name] = folder / name
-    config = LoraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    config = LoraConfig(
+        r=4, target_modules=["q_proj"], init_lora_weights=False, task_type="CAUSAL_LM"
+    )
     get_peft_model(_llama(len(tokenizer), width=64), config).save_pretrained(folder / "misfit")
     return Assets(folder / "model", folder / "plain", folder / "misfit", adapters)
 

@@ -136,7 +136,7 @@ def test_quantised_bases(workshop: Any, task: str, bits: str, layer: torch.dtype
     done = workshop.go(task, **{f"model.{bits}": True})
     (place,) = done.of(PlacementEvent)
     assert str(layer).removeprefix("torch.") in place.dtypes
-    assert list(done.losses.values())[-1] < list(done.losses.values())[0]
+    assert done.losses[4] < done.losses[1]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "auto"])
@@ -195,8 +195,8 @@ def test_schedules(workshop: Any, schedule: str, options: dict[str, float]) -> N
 
 def test_compiled_models_train(workshop: Any) -> None:
     settings = {"training.torch_compile": True, "training.torch_compile_backend": "eager"}
-    done = workshop.go(**settings, **{"training.max_steps": 2})
-    plain = workshop.go(**{"training.max_steps": 2})
+    done = workshop.go(**settings, **{"training.max_steps": 1})
+    plain = workshop.go(**{"training.max_steps": 1})
     assert done.losses == pytest.approx(plain.losses, rel=1e-4)
     assert (done.run.adapter / "adapter_model.safetensors").exists()
 
@@ -243,24 +243,22 @@ def test_given_prompts_are_answered(workshop: Any, task: str) -> None:
 
 
 def test_the_best_step_is_kept(workshop: Any) -> None:
-    # Far too high a rate makes the later steps worse than the first.
+    # Taking the highest loss for the best makes an early step the best for certain.
     done = workshop.go(
         **{
-            "training.learning_rate": 5.0,
-            "training.max_steps": 6,
+            "training.max_steps": 4,
             "training.save_steps": 1,
-            "training.lr_scheduler_type": "constant",
             "training.save_total_limit": 1,
             "evaluation.strategy": "steps",
             "evaluation.steps": 1,
             "evaluation.load_best_model_at_end": True,
             "evaluation.metric_for_best_model": "eval_perplexity",
-            "evaluation.greater_is_better": False,
+            "evaluation.greater_is_better": True,
         }
     )
     scores = {event.step: event.values["eval_loss"] for event in done.of(EvaluationEvent)}
-    best = min(scores, key=lambda step: scores[step])
-    assert best < 6
+    best = max(scores, key=lambda step: scores[step])
+    assert best < 4
     assert done.of(DoneEvent)[0].metrics["eval_loss"] == scores[best]
     assert {event.step: event.best for event in done.of(CheckpointEvent)}[best]
     kept = done.run.checkpoints / f"checkpoint-{best}" / "adapter_model.safetensors"
@@ -268,23 +266,19 @@ def test_the_best_step_is_kept(workshop: Any) -> None:
     assert kept.read_bytes() == result.read_bytes()
 
 
-_IMPATIENT = {
-    "training.learning_rate": 5.0,
-    "training.max_steps": 20,
-    "training.save_steps": 1,
-    "training.lr_scheduler_type": "constant",
-    "evaluation.strategy": "steps",
-    "evaluation.steps": 1,
-    "evaluation.early_stopping_patience": 3,
-}
-
-
 def test_patience_ends_a_run(workshop: Any) -> None:
-    done = workshop.go(**_IMPATIENT)
+    done = workshop.go(
+        **{
+            "training.max_steps": 20,
+            "training.save_steps": 1,
+            "evaluation.strategy": "steps",
+            "evaluation.steps": 1,
+            "evaluation.early_stopping_patience": 3,
+            "evaluation.greater_is_better": True,
+        }
+    )
     (end,) = done.of(DoneEvent)
-    assert not end.stopped
-    assert 4 <= end.step < 20
-    assert end.artifact == "artifacts/adapter"
+    assert (end.stopped, end.step, end.artifact) == (False, 4, "artifacts/adapter")
 
 
 def test_only_the_newest_checkpoints_are_kept(workshop: Any) -> None:

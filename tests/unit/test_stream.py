@@ -73,6 +73,27 @@ def test_a_waiting_subscriber_is_woken(store: Store) -> None:
     run(scenario)
 
 
+def test_what_is_published_while_the_store_is_read_still_wakes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = store.messages
+
+    async def scenario() -> None:
+        stream = Stream(store)
+        append(store)
+        loop = asyncio.get_running_loop()
+
+        def read_then_append(since: int) -> list[Message]:
+            found = read(since)
+            loop.call_soon_threadsafe(stream.publish, append(store))
+            return found
+
+        monkeypatch.setattr(store, "messages", read_then_append)
+        assert await take(stream.subscribe(1), 1) == [2]
+
+    run(scenario)
+
+
 def test_closing_ends_every_subscription(store: Store) -> None:
     async def scenario() -> None:
         stream = Stream(store)

@@ -66,7 +66,13 @@ def load_model(spec: GradientSpec, precision: str, device: str) -> Any:
         options["quantization_config"] = _quantisation(section, precision)
         # A quantised model cannot be moved, so it is loaded where it is to stay.
         options.setdefault("device_map", {"": _own_device(device)})
-    return AutoModelForCausalLM.from_pretrained(section.name_or_path, **options)
+    model = AutoModelForCausalLM.from_pretrained(section.name_or_path, **options)
+    for layer in model.modules():
+        # bitsandbytes would repack 4-bit weights for CPU inference at the first evaluation, with
+        # coarser scales, and training would go on with those.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _quantisation(section: ModelSection, precision: str) -> BitsAndBytesConfig:

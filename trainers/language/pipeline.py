@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import EarlyStoppingCallback, TrainerCallback
 
 from ..engine.arguments import training_arguments
 from ..engine.callbacks import EventCallback, StopCallback
@@ -89,11 +90,16 @@ def _prepare(
     )
     trainer = build_trainer(Parts(job, rows, tokenizer, arguments, load))
     stopping = StopCallback(job)
-    for callback in (
+    callbacks: list[TrainerCallback] = [
         PlacementCallback(job, trainer, precision, device),
         EventCallback(job),
         SampleCallback(job, prompts, tokenizer, spec.evaluation.sample_max_new_tokens),
         stopping,
-    ):
+    ]
+    patience = spec.evaluation.early_stopping_patience
+    if patience is not None and spec.evaluation.strategy != "no":
+        threshold = spec.evaluation.early_stopping_threshold
+        callbacks.append(EarlyStoppingCallback(patience, threshold))
+    for callback in callbacks:
         trainer.add_callback(callback)
     return trainer, stopping

@@ -14,17 +14,21 @@ from ..options import Json, RunName, flag
 def export(
     context: typer.Context,
     run: RunName,
-    to: Annotated[
-        Path, typer.Option("--to", metavar="DIR", help="Folder to write; must not exist yet.")
-    ],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder to write; new or empty.")],
     merge: Annotated[bool, flag("--merge", help="Fold the adapter into the base model.")] = False,
+    checkpoint: Annotated[
+        int | None,
+        typer.Option(
+            metavar="STEP", help="This checkpoint instead of the result.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Copy the result of a finished run to a folder: adapter and card, or the merged model."""
+    """Copy the result of a run to a folder: adapter and card, or the merged model."""
     from ..exporting import export_run
 
     here = invocation(context)
-    written = export_run(here, run, to, merge=merge, quiet=as_json)
+    written = export_run(here, run, to, merge=merge, checkpoint=checkpoint, quiet=as_json)
     if as_json:
         here.print_json(written)
     else:

@@ -1,0 +1,246 @@
+"""The HTTP API as a stranger meets it: true to its own schema, and clear in its refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from luthier.agent.client import Client
+from luthier.agent.errors import RefusedError
+
+if TYPE_CHECKING:
+    from .conftest import RealAgent, Workshop
+
+# They never end, end the agent, or load a model.
+_LEFT_OUT = r"^/v1/events$|^/v1/shutdown$|^/v1/chats$|^/openai/v1/chat/completions$"
+_EXAMPLES = 80
+_REQUEST = {"method", "url", "params", "json", "data", "headers"}
+_CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+
+
+@pytest.fixture
+def http(real_agent: RealAgent, client: Client) -> Iterator[httpx.Client]:
+    """Plain HTTP to the agent."""
+    transport = httpx.HTTPTransport(uds=str(real_agent.home.socket), verify=False)
+    with httpx.Client(transport=transport, base_url="http://luthier", timeout=30) as found:
+        yield found
+
+
+def test_schema_names_every_operation_once(http: httpx.Client) -> None:
+    schema = http.get("/openapi.json").json()
+    operations = [operation for path in schema["paths"].values() for operation in path.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names)) >= 25
+    for operation in operations:
+        assert operation["tags"], operation["operationId"]
+        assert operation["description"], operation["operationId"]
+        for status, response in operation["responses"].items():
+            if status[0] in "45":
+                assert list(response["content"]) == ["application/json"], operation["operationId"]
+
+
+def test_answers_are_what_the_schema_says(
+    real_agent: RealAgent, http: httpx.Client, client: Client, workshop: Workshop
+) -> None:
+    """Thousands of strange requests: no server error, no undocumented answer."""
+    run = client.submit(workshop.spec({"steps": 30}, name="known"))
+    real_agent.ended(run.id)
+    schema = schemathesis.openapi.from_dict(http.get("/openapi.json").json())
+    statuses: set[int] = set()
+    for found in schema.exclude(path_regex=_LEFT_OUT).get_all_operations():
+        for mode in schemathesis.GenerationMode:
+            cases = found.ok().as_strategy(generation_mode=mode)
+            statuses |= _answers(http, cases, known=run.id)
+    assert {200, 404, 409, 422} <= statuses
+    assert client.status().problems == []
+
+
+def _answers(
+    http: httpx.Client, cases: st.SearchStrategy[schemathesis.Case], known: str
+) -> set[int]:
+    """Send examples, check each answer, and say which statuses there were."""
+    statuses: set[int] = set()
+
+    @settings(
+        max_examples=_EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases, about_known=st.booleans())
+    def check(case: schemathesis.Case, about_known: bool) -> None:
+        if about_known and case.method != "DELETE" and "run_id" in case.path_parameters:
+            case.path_parameters["run_id"] = known
+        request = case.as_transport_kwargs(base_url="http://luthier")
+        request = {key: request[key] for key in _REQUEST & request.keys()}
+        if isinstance(request.get("data"), str | bytes):
+            request["content"] = request.pop("data")
+        answer = http.request(**request)
+        case.validate_response(answer, checks=_CHECKS)
+        statuses.add(answer.status_code)
+
+    # Where nothing can be sent, nothing can be sent wrongly.
+    with contextlib.suppress(Unsatisfiable):
+        check()
+    return statuses
+
+
+def test_unknown_paths_and_methods_have_the_shape_of_every_refusal(http: httpx.Client) -> None:
+    missing = http.get("/v2/runs")
+    assert missing.status_code == 404
+    assert missing.json()["error"].startswith("There is nothing at /v2/runs")
+    wrong = http.put("/v1/runs")
+    assert wrong.status_code == 405
+    assert "does not take PUT" in wrong.json()["error"]
+    assert "GET" in wrong.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "sentence"),
+    [
+        ("GET", "/v1/runs?limit=0", None, "limit (query): Input should be greater than"),
+        ("GET", "/v1/runs?state=done", None, "state.0 (query): Input should be 'queued'"),
+        ("POST", "/v1/runs", "{", "The body is not valid JSON"),
+        ("POST", "/v1/runs", "{}", "spec (body): Field required."),
+        ("POST", "/v1/runs", '{"spec": "", "x": 1}', "x (body): Extra inputs are not permitted."),
+        ("POST", "/v1/runs", '{"spec": ""}', "spec: the spec is empty"),
+        ("POST", "/v1/runs", '{"spec": "task: [", "source": "a.yaml"}', "a.yaml:1: not valid YAML"),
+        ("POST", "/v1/validate", '{"spec": {"task": "llm-stf"}}', "Did you mean llm-sft?"),
+        ("POST", "/v1/runs/none/stop", "{}", "There is no run 'none'"),
+        ("GET", "/v1/tasks/llm", None, "There is no task 'llm'"),
+        ("GET", "/v1/events?since=-1", None, "since (query): Input should be greater than"),
+    ],
+)
+def test_refusals_are_one_sentence(
+    http: httpx.Client, method: str, path: str, body: str | None, sentence: str
+) -> None:
+    headers = {"content-type": "application/json"}
+    answer = http.request(method, path, content=body, headers=headers)
+    assert answer.status_code in (404, 422)
+    assert set(answer.json()) == {"error", "problems"}
+    assert sentence in answer.json()["error"]
+    assert "\n" not in answer.json()["error"]
+
+
+def test_every_mistake_of_a_spec_is_listed(client: Client, workshop: Workshop) -> None:
+    spec = workshop.spec(training={"max_step": 3, "seed": "x"}, launch={"hosts": "a"})
+    with pytest.raises(RefusedError) as refused:
+        client.submit(spec, source="run.yaml")
+    assert (refused.value.status, refused.value.exit_code) == (422, 2)
+    assert len(refused.value.problems) == 3
+    assert "(and 2 more)" in str(refused.value)
+
+
+def test_files_do_not_lead_out_of_the_run_folder(
+    real_agent: RealAgent,
+    http: httpx.Client,
+    client: Client,
+    workshop: Workshop,
+    tmp_path: Path,
+) -> None:
+    run = client.submit(workshop.spec({"steps": 1}))
+    real_agent.ended(run.id)
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    folder = real_agent.home.run(run.id).path
+    (folder / "way-out").symlink_to(secret)
+    (folder / "artifacts" / "way-out").symlink_to(tmp_path)
+    names = [info.path for info in client.files(run.id)]
+    assert "run.json" in names
+    assert not any("way-out" in name for name in names)
+    for path in (
+        "way-out",
+        "artifacts/way-out/secret",
+        "%2E%2E/%2E%2E/settings.yaml",
+        "%2E%2E%2F" * 20 + "etc/passwd",
+        "%2Fetc%2Fpasswd",
+        "attempt-1",
+        "no%00thing",
+        "x" * 5000,
+    ):
+        answer = http.get(f"/v1/runs/{run.id}/files/{path}")
+        assert (answer.status_code, "has no file" in answer.text) == (404, True), path
+    data = b"".join(client.download(run.id, "artifacts/adapter/adapter_config.json"))
+    assert data == b"{}"
+
+
+def test_log_comes_in_ranges(real_agent: RealAgent, client: Client, workshop: Workshop) -> None:
+    run = client.submit(workshop.spec({"steps": 20}))
+    real_agent.ended(run.id)
+    whole = client.log(run.id).data
+    part = client.log(run.id, offset=5, limit=7)
+    assert (part.data, part.offset, part.size) == (whole[5:12], 5, len(whole))
+    tail = client.log(run.id, offset=-9)
+    assert (tail.data, tail.end) == (whole[-9:], len(whole))
+    assert client.log(run.id, offset=10**9).data == b""
+    with pytest.raises(RefusedError, match="has no attempt 2"):
+        client.log(run.id, attempt=2)
+    queued = client.submit(workshop.spec({"steps": 1}))
+    assert client.log(queued.id).size >= 0
+
+
+def test_relative_paths_start_from_the_callers_folder(
+    real_agent: RealAgent, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.json").write_text(json.dumps({"steps": 1}))
+    text = "task: llm-sft\nmodel: {name_or_path: org/name}\ndata: {path: rows.json}\n"
+    run = client.submit(text, source="run.yaml", working_directory=tmp_path)
+    assert run.spec["data"]["path"] == str(tmp_path / "rows.json")
+    assert run.name == "name-rows"
+    assert real_agent.ended(run.id).progress.step == 1
+    with pytest.raises(RefusedError, match=r"run\.yaml: data\.path: there is no rows\.json in"):
+        client.submit(text, source="run.yaml", working_directory=tmp_path.parent)
+    reply = client.validate(text, working_directory=tmp_path, overrides=["name=x"])
+    assert reply.spec["name"] == "x"
+    assert "name: x" in reply.yaml
+
+
+def test_unknown_host_and_device_are_refused(client: Client, workshop: Workshop) -> None:
+    with pytest.raises(RefusedError, match="there is no host 'lab'; known: local"):
+        client.submit(workshop.spec(launch={"host": "lab"}))
+    with pytest.raises(RefusedError, match=r"launch\.devices: there is no device 977"):
+        client.submit(workshop.spec(launch={"devices": [977]}))
+
+
+def test_tasks_and_presets_are_told(client: Client) -> None:
+    assert [task.id for task in client.tasks()] == ["llm-generic", "llm-sft"]
+    detail = client.task("llm-sft")
+    assert "training" in detail.parameters["properties"]
+    assert all(preset.task in ("llm-sft", "llm-generic") for preset in client.presets())
+
+
+def test_agent_loads_no_heavy_library() -> None:
+    heavy = "torch transformers peft trl datasets accelerate pandas numpy paramiko textual rich"
+    code = "import sys, luthier.agent.daemon; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(loaded).isdisjoint(heavy.split())

@@ -1,0 +1,107 @@
+"""No setting of a spec is dead: each is read on the way to a training step, or by the agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import luthier.trainers
+from luthier.trainers import worker
+from luthier.trainers.registry import find_task
+from luthier.trainers.spec import Section
+
+# Read by the agent, before a worker exists or around it.
+_AGENT = {
+    "launch.host",
+    "launch.share_device",
+    "launch.retries",
+    "launch.memory_limit",
+    "launch.stop_deadline",
+}
+# Their use is proved where results are uploaded.
+_UPLOAD = {"output.hub_model_id", "output.hub_private"}
+# Together these runs come by every place that reads a setting.
+_EVERYWHERE = [
+    {
+        "model.load_in_4bit": True,
+        "model.device_map": "auto",
+        "model.chat_template": "chatml",
+        "evaluation.strategy": "steps",
+        "evaluation.steps": 2,
+        "evaluation.early_stopping_patience": 9,
+        "data.weight_column": "weight",
+        "data.system_prompt": "be brief",
+        "output.merge_adapter": True,
+    },
+    {"peft.method": "prompt-tuning"},
+]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Every ``section.key`` that is read from now on, but for pydantic's own looks."""
+    seen: set[str] = set()
+    checking = []
+    read, load = BaseModel.__getattribute__, worker.load_spec
+    owners = {
+        "ModelSection": "model",
+        "PeftSection": "peft",
+        "LaunchSection": "launch",
+        "OutputSection": "output",
+        "TextDataSection": "data",
+        "TextEvaluationSection": "evaluation",
+        "GenericTraining": "training",
+        "SupervisedTraining": "training",
+    }
+
+    def note(self: Section, name: str) -> Any:
+        owner = owners.get(type(self).__name__)
+        if owner and not checking and name in type(self).model_fields:
+            seen.add(f"{owner}.{name}")
+        return read(self, name)
+
+    def load_unseen(*args: Any) -> Any:
+        # A spec that is read checks itself, which is no use of its settings.
+        checking.append(True)
+        try:
+            return load(*args)
+        finally:
+            checking.pop()
+
+    monkeypatch.setattr(worker, "load_spec", load_unseen)
+    monkeypatch.setattr(Section, "__getattribute__", note)
+    return seen
+
+
+def _fields(task: str) -> set[str]:
+    spec = find_task(task).spec
+    names = set()
+    for section, field in spec.model_fields.items():
+        model = field.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            names |= {f"{section}.{name}" for name in model.model_fields}
+    return names
+
+
+@pytest.mark.parametrize("task", ["llm-sft", "llm-generic"])
+def test_every_setting_is_read(workshop: Any, reads: set[str], task: str) -> None:
+    rows = [{"prompt": f"say {n}", "completion": str(n), "weight": 1.0} for n in range(12)]
+    path = workshop.data(rows)
+    runs = [
+        workshop.run(workshop.settings(task, **{"data.path": str(path), **changes}))
+        for changes in _EVERYWHERE
+    ]
+    reads.clear()
+    for run in runs:
+        assert workshop.attempt(run).code == 0
+    assert _fields(task) - reads - _AGENT - _UPLOAD == set()
+
+
+def test_the_agent_reads_the_others() -> None:
+    agent = Path(luthier.trainers.__file__).resolve().parent.parent / "agent"
+    source = "\n".join(path.read_text(encoding="utf-8") for path in agent.rglob("*.py"))
+    missing = {name for name in _AGENT if f".{name.partition('.')[2]}" not in source}
+    assert missing == set()
