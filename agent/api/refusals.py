@@ -36,8 +36,13 @@ def install(app: FastAPI) -> None:
 def _reply(
     status: int, sentence: str, problems: Sequence[str] = (), headers: Any = None
 ) -> JSONResponse:
-    body = ErrorReply(error=sentence, problems=list(problems))
+    body = ErrorReply(error=_line(sentence), problems=[_line(problem) for problem in problems])
     return JSONResponse(body.model_dump(), status_code=status, headers=headers)
+
+
+def _line(text: str) -> str:
+    """The text on one line; halves of characters, which cannot be sent, become question marks."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -103,6 +108,6 @@ async def _system(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _log.error("%s %s", request.method, request.url.path, exc_info=error)
+    # The server that calls this logs the error with its traceback.
     what = f"{type(error).__name__}: {error}"
     return _reply(500, f"The agent made a mistake ({what}); its log has the details.")

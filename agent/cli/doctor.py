@@ -14,8 +14,8 @@ from typing import Literal
 from luthier import __version__
 from luthier.trainers.errors import LuthierError
 
+from .. import text
 from ..errors import UnavailableError
-from . import text
 from .invocation import Invocation
 
 Level = Literal["green", "yellow", "red"]

@@ -75,10 +75,14 @@ def new_run_id() -> str:
 def _parsed(request: SubmitRequest) -> RunSpec:
     if isinstance(request.spec, str):
         return parse_spec(request.spec, source=request.source, overrides=request.overrides)
+    # JSON is YAML, and overrides are applied to text.
+    text = json.dumps(request.spec, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise SpecError([Problem("holds half of a Unicode character", request.source)]) from error
     if not request.overrides:
         return build_spec(request.spec, source=request.source)
-    # JSON is YAML, and overrides are applied to text.
-    text = json.dumps(request.spec)
     return parse_spec(text, source=request.source, overrides=request.overrides)
 
 

@@ -521,6 +521,8 @@ def test_an_adapter_that_does_not_fit_leaves_no_trace(assets: Assets, tmp_path: 
             assert isinstance(added, Added)
             assert talk.text(name, GREEDY)[0] == _reference(assets, name, 60)
         assert talk.text("base", GREEDY)[0] == bare
+        talk.ask(AddVoice, name="misfit", path=str(assets.adapters["one"]))
+        assert talk.text("misfit", GREEDY)[0] == talk.text("one", GREEDY)[0]
     finally:
         talk.end()
 

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from luthier.trainers.errors import LuthierError
 
+from ... import text
 from ...models import GenerateChunk
-from .. import text
 from ..invocation import Invocation
 
 NameOf = Callable[[str], str]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from ... import text
 from ...models import AgentStatus
-from .. import text
 from ..invocation import Invocation
 from .tables import facts
 

@@ -10,7 +10,7 @@ from typing import Any
 from luthier.presets import Preset
 from luthier.trainers.registry import Task
 
-from .. import text
+from ... import text
 from ..fields import Setting, settings
 from ..invocation import Invocation
 from .tables import add_row, facts, plain_table

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from .. import text
+from ... import text
 from ..doctor import Check
 from ..invocation import Invocation
 

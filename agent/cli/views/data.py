@@ -6,7 +6,7 @@ from rich.text import Text
 
 from luthier.trainers.data.report import InspectReport, RenderedRow, SplitReport
 
-from .. import text
+from ... import text
 from ..invocation import Invocation
 from .tables import add_row, facts, plain_table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import text
+from ... import text
 from ..demo_run import Comparison
 from ..invocation import Invocation
 from .tables import add_row, plain_table

@@ -7,8 +7,8 @@ import time
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ... import text
 from ...models import Device, HostReport
-from .. import text
 from ..invocation import Invocation
 from .tables import add_row, facts, plain_table
 

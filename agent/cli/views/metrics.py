@@ -12,9 +12,9 @@ from rich.text import Text
 
 from luthier.trainers.errors import LuthierError
 
+from ... import text
 from ...client import Client
 from ...models import SeriesInfo
-from .. import text
 from ..invocation import Invocation
 from .tables import add_row, plain_table
 

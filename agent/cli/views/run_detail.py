@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ... import text
 from ...models import Attempt, RunDetail
 from ...states import RunState
-from .. import text
 from ..invocation import Invocation
 from .tables import add_row, facts, plain_table
 

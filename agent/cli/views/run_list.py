@@ -10,9 +10,9 @@ from rich.text import Text
 
 from luthier.trainers.errors import LuthierError
 
+from ... import text
 from ...models import Run
 from ...states import RunState
-from .. import text
 from ..invocation import Invocation
 from ..watch.live import STATE_STYLES
 from .tables import add_row, plain_table

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from luthier.trainers import events
 
+from ... import text
 from ...models import Run, StoredEvent
 from ...states import RunState
-from .. import text
 from .picture import Picture
 
 _STEPS = 20

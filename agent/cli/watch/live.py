@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .. import text
+from ... import text
 from .lines import progress_text, warning_text
 from .picture import Picture
 

@@ -167,12 +167,14 @@ def test_a_client_that_goes_away_cancels_its_answer(served: Served, both: Chat) 
     assert time.monotonic() - left < 2
 
 
-def test_a_client_that_goes_away_cancels_its_batch(served: Served, both: Chat) -> None:
+def test_a_client_that_goes_away_cancels_its_batch(
+    served: Served, both: Chat, wait: Callable[..., Any]
+) -> None:
     body = {**question(max_new_tokens=4000), "conversations": [question()["messages"]] * 8}
     del body["messages"]
     with pytest.raises(httpx.ReadTimeout):
         served.http.post(f"/v1/chats/{both.id}/batch", json=body, timeout=0.5)
-    wait(lambda: served.chat(both.id).state == "ready", "the batch is cancelled")
+    wait(lambda: served.chat(both.id).state == "ready")
 
 
 def test_two_clients_are_answered_in_turn(served: Served, both: Chat) -> None:
@@ -186,7 +188,9 @@ def test_two_clients_are_answered_in_turn(served: Served, both: Chat) -> None:
 # -- how a worker ends ---------------------------------------------------------------------------
 
 
-def test_a_killed_worker_is_said_and_started_anew(served: Served, both: Chat) -> None:
+def test_a_killed_worker_is_said_and_started_anew(
+    served: Served, both: Chat, wait: Callable[..., Any]
+) -> None:
     pid = served.pid(both.id)
     with (
         served.generating(both.id, max_new_tokens=4000) as chunks,
@@ -202,13 +206,15 @@ def test_a_killed_worker_is_said_and_started_anew(served: Served, both: Chat) ->
         assert waiting.result()[1].finish == "length"
     assert served.pid(both.id) != pid
     os.kill(served.pid(both.id), signal.SIGKILL)
-    wait(lambda: served.chat(both.id).state == "failed", "the loss is seen")
+    wait(lambda: served.chat(both.id).state == "failed")
     assert "SIGKILL" in served.chat(both.id).error
     assert served.say(both.id, voice="two")[1].finish == "length"
     assert served.chat(both.id).state == "ready"
 
 
-def test_an_idle_chat_gives_its_memory_back_and_wakes_up(runs: Runs, tmp_path: Path) -> None:
+def test_an_idle_chat_gives_its_memory_back_and_wakes_up(
+    runs: Runs, tmp_path: Path, wait: Callable[..., Any]
+) -> None:
     with serving(tmp_path, runs, chat_idle_seconds=0.2) as served:
         chat = served.open("one")
         pid = served.pid(chat.id)
@@ -221,11 +227,13 @@ def test_an_idle_chat_gives_its_memory_back_and_wakes_up(runs: Runs, tmp_path: P
         assert served.say(chat.id, max_new_tokens=300)[1].finish == "length"
 
 
-def test_the_end_of_the_agent_ends_its_workers(runs: Runs, tmp_path: Path) -> None:
+def test_the_end_of_the_agent_ends_its_workers(
+    runs: Runs, tmp_path: Path, wait: Callable[..., Any]
+) -> None:
     with serving(tmp_path, runs) as served:
         pid = served.pid(served.open("one").id)
         # Neither a worker that is still loading nor one that is writing is left behind.
         loading = served.http.post("/v1/chats", json={"runs": ["whole"]}).json()
-        started = wait(lambda: served.chats.get(loading["id"]).pid, "the other one starts")
+        started = wait(lambda: served.chats.get(loading["id"]).pid)
     assert is_gone(pid)
     assert is_gone(started)

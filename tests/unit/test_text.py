@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.agent.cli import text
+from luthier.agent import text
 
 
 @pytest.mark.parametrize(
