@@ -29,6 +29,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(LuthierError, _luthier)
+    app.add_exception_handler(RecursionError, _too_deep)
     app.add_exception_handler(OSError, _system)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -66,8 +67,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        # FastAPI's word for bytes that are no text.
-        return _reply(422, "The body is not valid JSON: it is not UTF-8 text.")
+        # FastAPI's word for bytes that are no text, or nothing but brackets.
+        return _reply(422, "The body is not valid JSON: not UTF-8 text, or nested too deeply.")
     if error.status_code == HTTPStatus.NOT_FOUND:
         sentence = f"There is nothing at {path}; /openapi.json tells what there is."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -105,6 +106,10 @@ async def _system(request: Request, error: Exception) -> JSONResponse:
         return _reply(507, f"{sentence} Free some space on that disk.")
     _log.error("%s %s", request.method, request.url.path, exc_info=error)
     return _reply(500, sentence)
+
+
+async def _too_deep(request: Request, error: Exception) -> JSONResponse:
+    return _reply(422, "What was sent is nested too deeply.")
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

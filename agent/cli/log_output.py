@@ -11,6 +11,7 @@ from ..models import Run
 from .invocation import Invocation
 
 _PIECE = 1 << 20
+_FIRST_LOOK_BACK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,13 @@ class Request:
 
 def show(here: Invocation, request: Request, *, as_json: bool) -> None:
     """What there is now."""
-    attempt, offset = _start(here.client, request)
+    attempt, offset, end = _bounds(here.client, request)
+    pieces = _pieces(here.client, request.run, attempt, offset, end)
     if not as_json:
-        for piece in _pieces(here.client, request.run, attempt, offset):
+        for piece in pieces:
             _write(piece)
         return
-    data = b"".join(_pieces(here.client, request.run, attempt, offset))
-    lines = data.decode("utf-8", errors="replace").splitlines()
+    lines = b"".join(pieces).decode("utf-8", errors="replace").splitlines()
     here.print_json({"run": request.run, "attempt": attempt, "lines": lines})
 
 
@@ -39,18 +40,10 @@ def follow(here: Invocation, request: Request, *, as_json: bool) -> None:
 
     A resumed run goes on in the output of its next attempt unless one attempt was asked for.
     """
-    writer = _LineWriter(here) if as_json else None
     since = here.client.status().sequence
     run: Run = here.client.run(request.run)
-    attempt, offset = _start(here.client, request)
-
-    def advance(number: int, start: int) -> int:
-        for piece in _pieces(here.client, run.id, number, start):
-            writer.add(piece, number) if writer else _write(piece)
-            start += len(piece)
-        return start
-
-    offset = advance(attempt, offset)
+    reader = _Follower(here, request, as_json=as_json)
+    reader.advance()
     if not run.state.finished:
         for message in here.client.stream(since):
             if message.run_id != run.id or message.type not in ("log", "run", "removed"):
@@ -59,58 +52,72 @@ def follow(here: Invocation, request: Request, *, as_json: bool) -> None:
                 break
             if message.type == "run":
                 run = Run.model_validate(message.data)
-            newest = len(run.attempts)
-            if request.attempt is None and newest > attempt:
-                offset = advance(attempt, offset)
-                attempt, offset = newest, 0
-            offset = advance(attempt, offset)
+            reader.advance()
             if run.state.finished:
                 break
-    if writer:
-        writer.finish(attempt)
+    reader.finish()
 
 
-class _LineWriter:
-    """Bytes in, one JSON object a line out."""
+class _Follower:
+    """Reads what is new of the latest attempt, or of the one that was asked for."""
 
-    def __init__(self, here: Invocation) -> None:
+    def __init__(self, here: Invocation, request: Request, *, as_json: bool) -> None:
         self._here = here
+        self._request = request
+        self._as_json = as_json
+        self._attempt, self._offset, _ = _bounds(here.client, request)
         self._rest = b""
 
-    def add(self, piece: bytes, attempt: int) -> None:
+    def advance(self) -> None:
+        """Print what was added since the last call."""
+        client, run = self._here.client, self._request.run
+        while True:
+            part = client.log(run, attempt=self._request.attempt, offset=self._offset, limit=_PIECE)
+            if part.attempt != self._attempt:
+                for piece in _pieces(client, run, self._attempt, self._offset):
+                    self._put(piece)
+                self.finish()
+                self._attempt, self._offset = part.attempt, 0
+            elif part.data:
+                self._put(part.data)
+                self._offset = part.end
+            else:
+                return
+
+    def finish(self) -> None:
+        """Print a last line that has no end."""
+        if self._rest:
+            self._line(self._rest)
+            self._rest = b""
+
+    def _put(self, piece: bytes) -> None:
+        if not self._as_json:
+            _write(piece)
+            return
         *whole, self._rest = (self._rest + piece).split(b"\n")
         for line in whole:
-            self._put(line, attempt)
+            self._line(line)
 
-    def finish(self, attempt: int) -> None:
-        if self._rest:
-            self._put(self._rest, attempt)
-
-    def _put(self, line: bytes, attempt: int) -> None:
+    def _line(self, line: bytes) -> None:
         text = line.decode("utf-8", errors="replace").rstrip("\r")
-        self._here.print_json_line({"attempt": attempt, "line": text})
+        self._here.print_json_line({"attempt": self._attempt, "line": text})
 
 
-def _start(client: Client, request: Request) -> tuple[int, int]:
-    """The attempt and the byte that the wanted lines start at."""
-    newest = client.log(request.run, attempt=request.attempt, offset=0, limit=1)
+def _bounds(client: Client, request: Request) -> tuple[int, int, int]:
+    """The attempt, and the first and last byte of it that are wanted now."""
+    known = client.log(request.run, attempt=request.attempt, offset=0, limit=1)
+    attempt, end = known.attempt, known.size
     if request.tail is None:
-        return newest.attempt, 0
-    end = newest.size
-    found = b""
-    start = end
-    # From the end backwards, in pieces that grow, until there are enough line ends.
-    piece = 1 << 16
-    while start > 0 and found.count(b"\n") <= request.tail:
-        start = max(0, start - piece)
-        found = b"".join(_pieces(client, request.run, newest.attempt, start, end))
-        piece *= 4
-    body = found.removesuffix(b"\n")
-    lines = body.split(b"\n")
+        return attempt, 0, end
     if request.tail == 0:
-        return newest.attempt, end
-    skipped = lines[: -request.tail]
-    return newest.attempt, start + sum(len(line) + 1 for line in skipped)
+        return attempt, end, end
+    start, reach, found = end, _FIRST_LOOK_BACK, b""
+    while start > 0 and found.count(b"\n") <= request.tail:
+        start = max(0, end - reach)
+        found = b"".join(_pieces(client, request.run, attempt, start, end))
+        reach *= 4
+    skipped = found.removesuffix(b"\n").split(b"\n")[: -request.tail]
+    return attempt, start + sum(len(line) + 1 for line in skipped), end
 
 
 def _pieces(

@@ -95,11 +95,12 @@ class RealAgent:
         """The run once it is finished."""
         return wait_for(lambda: self.client.run(run), lambda found: found.state.finished, seconds)
 
-    def reached(self, run: str, step: int) -> RunDetail:
+    def reached(self, run: str, step: int, seconds: float = 60) -> RunDetail:
         """The run once it has come to that step, or has ended before."""
         return wait_for(
             lambda: self.client.run(run),
             lambda found: found.progress.step >= step or found.state.finished,
+            seconds,
         )
 
     def in_state(self, run: str, state: RunState) -> RunDetail:

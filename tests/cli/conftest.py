@@ -96,10 +96,10 @@ def end_agent(home: Path) -> None:
     assert stop_agent(Home(home))
 
 
-def write_spec() -> None:
-    """spec.yaml in the current folder, good for the tiny worker."""
-    Path("data.jsonl").write_text("".join(f'{{"text": "row {n}"}}\n' for n in range(20)))
-    Path("spec.yaml").write_text(SPEC)
+def write_spec(folder: Path) -> None:
+    """A spec.yaml and its data, good for the tiny worker."""
+    (folder / "data.jsonl").write_text("".join(f'{{"text": "row {n}"}}\n' for n in range(20)))
+    (folder / "spec.yaml").write_text(SPEC)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def submit(agent: Path, luthier: Luthier) -> Callable[..., str]:
     """Submits a run of the tiny worker that is named after how it behaves; returns its id."""
 
     def call(name: str, *options: str) -> str:
-        write_spec()
+        write_spec(Path())
         run = luthier("run", "spec.yaml", "--name", name, "--json", *options).json
         run_id: str = run["id"]
         return run_id
@@ -142,10 +142,11 @@ def busy_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("busy") / "home"
     prepare(home)
     with Client(Home(home)) as client:
-        spec = SPEC.replace("{path: data.jsonl}", "{path: /data.jsonl}")
-        short = client.submit(spec, overrides=["name=short"])
+        write_spec(home.parent)
+        place = {"working_directory": home.parent}
+        short = client.submit(SPEC, overrides=["name=short"], **place)
         list(follow(client, short.id))
-        endless = client.submit(spec, overrides=["name=endless"])
+        endless = client.submit(SPEC, overrides=["name=endless"], **place)
         for news in follow(client, endless.id):
             if isinstance(news, Run) and news.state is RunState.RUNNING:
                 break
@@ -162,5 +163,5 @@ def busy(
 ) -> Luthier:
     """Calls a command with the busy home."""
     lonely(monkeypatch, busy_home, tmp_path / "work")
-    write_spec()
+    write_spec(Path())
     return Command(capsys)

@@ -114,8 +114,8 @@ def test_a_stop_before_the_start_is_heard(workshop: Any) -> None:
 
 def test_a_batch_that_does_not_fit_is_halved(workshop: Any, started: Any) -> None:
     # Short rows first: two steps fit, the third does not, and the run goes on from the second.
-    rows = [{"prompt": "a", "completion": f"{n:03}"} for n in range(96)]
-    rows += [{"prompt": "b" * 200, "completion": f"{n:03}" + "c" * 240} for n in range(48)]
+    rows = [{"prompt": "a", "completion": f"{n:03}"} for n in range(192)]
+    rows += [{"prompt": "b" * 200, "completion": f"{n:03}" + "c" * 240} for n in range(96)]
     run = workshop.run(
         workshop.settings(
             **{
@@ -123,13 +123,13 @@ def test_a_batch_that_does_not_fit_is_halved(workshop: Any, started: Any) -> Non
                 "data.validation_fraction": 0,
                 "model.attn_implementation": "eager",
                 "training.train_sampling_strategy": "sequential",
-                "training.per_device_train_batch_size": 48,
+                "training.per_device_train_batch_size": 96,
                 "training.max_steps": 3,
                 "training.save_steps": 1,
             }
         )
     )
-    limit = int(1.7 * 2**30)
+    limit = int(1.5 * 2**30)
     options = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))}
     codes = []
     for number in range(4):
@@ -141,7 +141,7 @@ def test_a_batch_that_does_not_fit_is_halved(workshop: Any, started: Any) -> Non
     assert codes in ([EXIT_RESTART, 0], [EXIT_RESTART, EXIT_RESTART, 0]), log
     changed = json.loads(run.attempt(1).adjustments.read_text())
     batch, steps = changed["per_device_train_batch_size"], changed["gradient_accumulation_steps"]
-    assert (batch * steps, changed["retries"]) == (48, len(codes) - 1)
+    assert (batch * steps, changed["retries"]) == (96, len(codes) - 1)
     warnings = [event for event in _events(run) if isinstance(event, WarningEvent)]
     spoken = [event for event in warnings if "Memory ran out" in event.message]
     assert len(spoken) == changed["retries"]

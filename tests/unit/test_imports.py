@@ -24,7 +24,7 @@ CASES = [
     ("luthier.trainers.data", MACHINE_LEARNING | TERMINAL | AGENT_ONLY),
     ("luthier.trainers.demo", MACHINE_LEARNING | TERMINAL | AGENT_ONLY),
     ("luthier.presets", MACHINE_LEARNING | TERMINAL | AGENT_ONLY),
-    ("luthier.agent.client", MACHINE_LEARNING | TERMINAL | AGENT_ONLY),
+    ("luthier.agent.client", MACHINE_LEARNING | AGENT_ONLY | {"textual", "typer"}),
     ("luthier.agent.daemon", MACHINE_LEARNING | TERMINAL | {"pandas", "numpy"}),
     ("luthier.agent.app", MACHINE_LEARNING | TERMINAL | {"pandas", "numpy"}),
     ("luthier.agent.cli.main", MACHINE_LEARNING | {"textual", "uvicorn", "sqlite_utils"}),

@@ -13,6 +13,8 @@ def prepare_environment(spec: TextSpec) -> None:
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ[name] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Arrow's other allocator takes a GiB at once, which a memory limit counts although it is idle.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if launch.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(launch.threads)
     share = max(1, len(os.sched_getaffinity(0)) // launch.processes)

@@ -14,6 +14,7 @@ import luthier.trainers.demo as demo
 
 _WIDTH, _INNER, _LAYERS, _CONTEXT = 32, 64, 2, 4096
 _SPECIAL_TOKENS = 6
+_NO_WEIGHTS = shutil.ignore_patterns("*.safetensors", "config.json")
 
 
 def write_model(folder: Path) -> None:
@@ -58,7 +59,7 @@ def write_model(folder: Path) -> None:
 
 def write_adapter(folder: Path, model: Path, seed: int) -> None:
     """A random LoRA adapter of that model, with its tokenizer."""
-    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
+    shutil.copytree(model, folder, ignore=_NO_WEIGHTS, dirs_exist_ok=True)
     draw = np.random.default_rng(seed)
     weights = {}
     for layer in range(_LAYERS):

@@ -115,6 +115,7 @@ def test_a_killed_agent_leaves_no_chat_worker(
     client = real_agent.start()
     client.open_chat(OpenChatRequest(model=str(tmp_path / "model")))
     assert real_agent.process
-    (worker,) = psutil.Process(real_agent.process.pid).children()
+    agent = psutil.Process(real_agent.process.pid)
+    (worker,) = wait(agent.children)
     real_agent.kill()
     wait(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
