@@ -260,7 +260,7 @@ class Client:
         last = since
         while True:
             try:
-                for message in self._messages(last):
+                for message in self.messages(last):
                     last = message.sequence
                     yield message
                 self._wait_for_return()
@@ -270,7 +270,12 @@ class Client:
                 else:
                     self._wait_for_return()
 
-    def _messages(self, since: int | None) -> Iterator[Message]:
+    def messages(self, since: int | None = None) -> Iterator[Message]:
+        """The same over one connection only: it ends when the agent is shut down on purpose.
+
+        Raises:
+            LostError: the agent went away without a word.
+        """
         with self._connection.opened(
             "GET",
             "/v1/events",
@@ -301,8 +306,10 @@ class Client:
 
     def open_chat(self, request: OpenChatRequest, *, wait: bool = False) -> Chat:
         """Load a chat worker; with ``wait`` return once it is loaded, or has failed."""
-        path = f"/v1/chats?wait={str(wait).lower()}"
-        return self._post(path, Chat, request.model_dump(), timeout=None)
+        response = self._connection.request(
+            "POST", "/v1/chats", params={"wait": wait}, json=request.model_dump(), timeout=None
+        )
+        return Chat.model_validate_json(response.content)
 
     def chats(self) -> list[Chat]:
         """The loaded chat workers."""

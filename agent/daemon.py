@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import logging
 import logging.handlers
 import os
@@ -104,6 +105,17 @@ def _set_aside(home: Home, error: DamagedDatabase) -> str:
     return f"The database was damaged and is kept as {Store.set_aside(home.database)}."
 
 
+def _calm_garbage_collection() -> None:
+    """Keep the collector's pauses short: it stops the event loop, too.
+
+    What the imports and the routes have made stays for good and need not be looked at. Events are
+    freed without the collector, so that it need not look often at those that are on their way.
+    """
+    gc.freeze()
+    gc.set_threshold(5_000, 50, 200)
+    gc.enable()
+
+
 class Agent:
     """One life of the agent, from an open store to the end of its server.
 
@@ -150,6 +162,7 @@ class Agent:
 
     async def _serve_http(self, services: Services) -> None:
         app = create_app(services, end=self._told_to_end.set)
+        _calm_garbage_collection()
         server = AgentServer(app, owners_only=True)
         tcp = await self._open_port(services)
         with listening(self._home) as listener:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .paths import Home
+from .starting import ALREADY_RUNNING
 
 UNIT = "luthier-agent.service"
 
@@ -32,6 +33,7 @@ Environment={_quoted(f"LUTHIER_HOME={home.path}")}
 KillMode=process
 Restart=on-failure
 RestartSec=2
+RestartPreventExitStatus={ALREADY_RUNNING}
 
 [Install]
 WantedBy=default.target

@@ -5,7 +5,7 @@ Nothing here knows Textual. Screens read the state and are told which topics cha
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,13 +16,16 @@ from .plot.buckets import Buckets
 
 Topic = tuple[str, str]
 """What changed, and of which run: ("run", id), ("metrics", id), ("log", id), ("samples", id),
-("notes", id), ("hardware", id), ("runs", ""), ("connection", "")."""
+("notes", id), ("hardware", id), ("runs", ""), ("connection", ""). ("reset", "") asks screens to
+read from the agent anew whatever they have read, ("all", "") to show everything anew."""
 
 _SPARKLINE_BUCKETS = 64
 _CURVE_BUCKETS = 4096
 _NOTES_KEPT = 500
 _SAMPLES_KEPT = 200
 _HARDWARE_KEPT = 900
+# Curves of a run with 50 metrics take several MiB, so only those last looked at are collected.
+_WATCHED_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -69,33 +72,60 @@ Connection = Literal["connecting", "live", "away"]
 
 
 class ClientState:
-    """Everything the terminal UI knows of one agent."""
+    """Everything the terminal UI knows of one agent.
+
+    Attributes:
+        runs: every run by id.
+        sequence: number of the newest message that was taken in.
+        away_since: Unix time since which the agent does not answer.
+        away_reason: why, in one sentence.
+        stopped: it was stopped on purpose, so nobody but a person starts it again.
+    """
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
-        self.data: dict[str, RunData] = {}
         self.sequence = 0
         self.connection: Connection = "connecting"
         self.away_since: float | None = None
+        self.away_reason = ""
+        self.stopped = False
+        self._data: dict[str, RunData] = {}
+        self._watched: OrderedDict[str, None] = OrderedDict()
 
     def of(self, run_id: str) -> RunData:
-        """The data of a run, empty at first."""
-        return self.data.setdefault(run_id, RunData())
+        """The data of a run, whose curves are collected from now on.
+
+        Curves of the runs that were looked at longest ago are forgotten. What was before the
+        first look is the agent's to tell: see ``take_series`` and ``take_events``.
+        """
+        self._watched[run_id] = None
+        self._watched.move_to_end(run_id)
+        if len(self._watched) > _WATCHED_MOST:
+            forgotten, _ = self._watched.popitem(last=False)
+            if old := self._data.get(forgotten):
+                self._data[forgotten] = RunData(loss=old.loss, log=old.log)
+        return self._of(run_id)
+
+    def loss_of(self, run_id: str) -> Buckets | None:
+        """The course of a run's training loss, coarse; None while nothing is known of it."""
+        data = self._data.get(run_id)
+        return data.loss if data and len(data.loss) else None
 
     def connected(self, runs: Iterable[Run], sequence: int) -> set[Topic]:
         """The agent answered: ``runs`` are all there are as of message ``sequence``."""
         before = self.runs
         self.runs = {run.id: run for run in runs}
         for gone in set(before) - set(self.runs):
-            self.data.pop(gone, None)
+            self._forget(gone)
         self.sequence = sequence
-        self.connection, self.away_since = "live", None
+        self.connection, self.away_since, self.stopped = "live", None, False
         return {("connection", ""), ("runs", ""), *(("run", run_id) for run_id in self.runs)}
 
-    def lost(self, t: float) -> set[Topic]:
+    def lost(self, t: float, reason: str = "", *, stopped: bool = False) -> set[Topic]:
         """The agent does not answer; what is known stays."""
         if self.connection != "away":
             self.connection, self.away_since = "away", t
+        self.away_reason, self.stopped = reason, stopped
         return {("connection", "")}
 
     def apply(self, message: Message) -> set[Topic]:
@@ -110,48 +140,83 @@ class ClientState:
                 return {("runs", ""), ("run", run_id)}
             case "removed":
                 self.runs.pop(run_id, None)
-                self.data.pop(run_id, None)
+                self._forget(run_id)
                 return {("runs", ""), ("run", run_id)}
             case "log":
-                self.of(run_id).log = (message.data["attempt"], message.data["size"])
+                self._of(run_id).log = (message.data["attempt"], message.data["size"])
                 return {("log", run_id)}
             case "hardware":
-                self.of(run_id).hardware.append(HardwareSample.model_validate(message.data))
+                if run_id in self._watched:
+                    sample = HardwareSample.model_validate(message.data)
+                    self._of(run_id).hardware.append(sample)
                 return {("hardware", run_id)}
             case "events":
                 return self.take_events(run_id, message.data["events"])
             case "reset":
-                self.data.clear()
+                self._data.clear()
                 return {("reset", "")}
 
     def take_events(self, run_id: str, events: Iterable[dict[str, Any]]) -> set[Topic]:
         """Take in worker events of a run, oldest first."""
-        data, changed = self.of(run_id), set()
-        for event in events:
-            changed.add(_take(data, event))
-        return {(topic, run_id) for topic in changed}
+        data, watched = self._of(run_id), run_id in self._watched
+        changed = {_take(data, event, watched) for event in events}
+        return {(topic, run_id) for topic in changed if topic}
 
     def take_series(self, run_id: str, series: Series) -> set[Topic]:
-        """Take in stored points of a metric, as the agent sends them for a range."""
-        fresh = Buckets(_CURVE_BUCKETS)
-        points = zip(series.steps, series.values, series.minimum, series.maximum, strict=True)
-        for step, value, low, high in points:
-            if value is not None:
-                fresh.add(step, value, low, high)
-        self.of(run_id).curves[series.name] = fresh
+        """Take in stored points of a metric, as the agent sends them for a range.
+
+        Points that came later than the answer was made stay.
+        """
+        fresh = _buckets_of(series, _CURVE_BUCKETS)
+        data = self.of(run_id)
+        _add_later(fresh, data.curves.get(series.name))
+        data.curves[series.name] = fresh
         if series.name == "loss":
-            self.of(run_id).loss = loss = Buckets(_SPARKLINE_BUCKETS)
-            for bucket in fresh:
-                loss.add(bucket.last_step, bucket.last, bucket.minimum, bucket.maximum)
+            self.take_loss(run_id, series)
         return {("metrics", run_id)}
 
+    def take_loss(self, run_id: str, series: Series) -> set[Topic]:
+        """Take in stored points of the loss for the list's sparkline only."""
+        fresh = _buckets_of(series, _SPARKLINE_BUCKETS)
+        data = self._of(run_id)
+        _add_later(fresh, data.loss)
+        data.loss = fresh
+        return {("metrics", run_id)}
 
-def _take(data: RunData, event: dict[str, Any]) -> str:
+    def _of(self, run_id: str) -> RunData:
+        return self._data.setdefault(run_id, RunData())
+
+    def _forget(self, run_id: str) -> None:
+        self._data.pop(run_id, None)
+        self._watched.pop(run_id, None)
+
+
+def _buckets_of(series: Series, most: int) -> Buckets:
+    found = Buckets(most)
+    points = zip(series.steps, series.values, series.minimum, series.maximum, strict=True)
+    for step, value, low, high in points:
+        if value is not None:
+            found.add(step, value, low, high)
+    return found
+
+
+def _add_later(fresh: Buckets, held: Buckets | None) -> None:
+    newest = max((bucket.last_step for bucket in fresh), default=-1)
+    for bucket in held or ():
+        if bucket.start > newest:
+            fresh.add(bucket.last_step, bucket.last, bucket.minimum, bucket.maximum)
+
+
+def _take(data: RunData, event: dict[str, Any], watched: bool) -> str:
+    """Take in one event; returns the topic that changed. Only the loss of a run that nobody
+    watches is kept."""
     kind = event["kind"]
     if kind in ("metrics", "evaluation"):
-        _take_values(data, event)
+        _take_values(data, event, watched)
         if kind == "metrics":
             return "metrics"
+    if not watched:
+        return "run" if kind == "progress" else ""
     if kind == "sample":
         data.samples.append(
             Sample(event["step"], event["prompt"], event["text"], event.get("expected"))
@@ -164,15 +229,17 @@ def _take(data: RunData, event: dict[str, Any]) -> str:
     return "metrics" if kind == "evaluation" else "notes"
 
 
-def _take_values(data: RunData, event: dict[str, Any]) -> None:
-    step = event["step"]
+def _take_values(data: RunData, event: dict[str, Any], watched: bool) -> None:
+    step, loss = event["step"], event["values"].get("loss")
+    if loss is not None:
+        data.loss.add(step, loss)
+    if not watched:
+        return
     data.epochs.add(step, event["epoch"])
     data.times.add(step, event["t"])
     for name, value in event["values"].items():
         if value is not None:
             data.curves.setdefault(name, Buckets(_CURVE_BUCKETS)).add(step, value)
-            if name == "loss":
-                data.loss.add(step, value)
 
 
 def _in_words(kind: str, event: dict[str, Any]) -> str:

@@ -72,6 +72,8 @@ class _OpenAiRoute(APIRoute):
                 status = 400 if error.status == 422 else error.status
                 code = "model_not_found" if status == 404 else None
                 return refusal(status, str(error), code=code)
+            except LuthierError as error:
+                return refusal(503, str(error))
 
         return with_errors
 
@@ -125,19 +127,14 @@ async def complete(body: CompletionRequest, parts: Parts, request: Request) -> A
     if not body.stream:
         return await while_connected(request, _whole(chunks, {**head, "model": body.model}))
     # Waiting for the first piece lets what cannot be answered be refused with its own status.
-    first = await while_connected(request, anext(chunks))  # type: ignore[arg-type]
+    first = await while_connected(request, anext(chunks))
     usage = bool(body.stream_options and body.stream_options.include_usage)
     return _ClosingStream(_pieces(first, chunks, {**head, "model": body.model}, usage))
 
 
 async def _open(parts: Services, model: str) -> tuple[Session, str]:
     name = model.removesuffix(_BASE_SUFFIX)
-    try:
-        return await parts.chats.open_voice(name, base=name != model)
-    except ApiError:
-        raise
-    except LuthierError as error:
-        raise ApiError(404, f"There is no model {model!r}: {error}") from error
+    return await parts.chats.open_voice(name, base=name != model)
 
 
 async def _whole(chunks: AsyncGenerator[GenerateChunk, None], head: dict[str, Any]) -> Completion:

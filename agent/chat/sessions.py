@@ -26,7 +26,7 @@ class ChatSessions:
     Args:
         home: worker logs lie in its folder ``chats``.
         settings: the idle time and whether the agent is offline.
-        find_run: the run of an id, unique prefix or unique name; raises LuthierError.
+        find_run: the run of an id, unique prefix or unique name; raises ApiError.
         list_runs: every run, for the list of models; none are listed without it.
 
     Make one inside a running event loop, and call :meth:`shutdown` at the agent's end.
@@ -51,8 +51,7 @@ class ChatSessions:
         """A chat that loads what was asked for, and whether it is a new one.
 
         Raises:
-            ApiError: nothing or something impossible was asked for.
-            LuthierError: there is no such run.
+            ApiError: there is no such run, or nothing or something impossible was asked for.
         """
         return self._session(await self._plan(request))
 

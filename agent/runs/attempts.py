@@ -90,19 +90,26 @@ class Attempts:
             try:
                 await asyncio.to_thread(self._start, run_id, number, devices)
             except LuthierError as error:
-                now = time.time()
-                await book.change(
-                    run_id,
-                    RunState.FAILED,
-                    reason=error.message,
-                    hint=error.hint or CHECK_INSTALLATION,
-                    ended_at=now,
-                    attempts=book.records[run_id].with_attempt(number, ended_at=now).attempts,
-                )
-                self._on_free()
+                await self._not_started(run_id, number, error)
                 return
-            await book.change(run_id, RunState.RUNNING)
+            # Somebody may have asked for a stop meanwhile.
+            if book.records[run_id].state is RunState.STARTING:
+                await book.change(run_id, RunState.RUNNING)
         await Follower(self._parts, run_id, self._on_free).follow()
+
+    async def _not_started(self, run_id: str, number: int, error: LuthierError) -> None:
+        now = time.time()
+        record = self._parts.book.records[run_id].with_attempt(number, ended_at=now)
+        stopping = record.state is RunState.STOPPING
+        await self._parts.book.change(
+            run_id,
+            RunState.STOPPED if stopping else RunState.FAILED,
+            reason=error.message,
+            hint=error.hint or CHECK_INSTALLATION,
+            ended_at=now,
+            attempts=record.attempts,
+        )
+        self._on_free()
 
     def _start(self, run_id: str, number: int, devices: Sequence[str]) -> None:
         folder = self._parts.folder(run_id)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +21,7 @@ from .record import RunRecord, save_record
 
 _log = logging.getLogger(__name__)
 _FLUSH_SECONDS = 1.0
+_FULL_BYTES = 1 << 20
 
 
 class IllegalChangeError(RuntimeError):
@@ -44,7 +48,7 @@ class RunBook:
         self._problems = problems
         self._locks: dict[str, asyncio.Lock] = {}
         self._unwritten: set[str] = set()
-        self._queue_places: dict[str, tuple[int, str]] = {}
+        self._places: dict[str, tuple[int, str]] = {}
         self.on_damage: Callable[[DamagedDatabase], None] = lambda error: None
 
     # What is known
@@ -52,9 +56,12 @@ class RunBook:
     def view(self, run_id: str) -> Run:
         """The run as the API shows it."""
         record, folder = self.records[run_id], self._home.run(run_id)
+        if run_id in self.unreadable:
+            return record.run(folder).model_copy(update={"resumable": False})
         if record.state is not RunState.QUEUED:
             return record.run(folder)
-        position, waits = self._queue_places.get(run_id, (None, ""))
+        position = self.queue(record.host).index(record)
+        _, waits = self._places.get(run_id, (position, ""))
         return record.run(folder, position=position, waits=waits)
 
     def views(self) -> list[Run]:
@@ -144,8 +151,8 @@ class RunBook:
             self._unwritten.add(record.id)
 
     async def place(self, places: dict[str, tuple[int, str]]) -> None:
-        """Set each waiting run's place in its queue and why it waits; announce what changed."""
-        before, self._queue_places = self._queue_places, places
+        """Tell each waiting run's place in its queue and why it waits; announce what changed."""
+        before, self._places = self._places, places
         for run_id, place in places.items():
             if place != before.get(run_id):
                 await self._save(run_id)
@@ -170,8 +177,15 @@ class RunBook:
         """Write every record that is not written yet."""
         for run_id in sorted(self._unwritten):
             await self._save(run_id)
-        if not self._unwritten:
-            self._problems.clear("disk")
+        try:
+            disk = await asyncio.to_thread(shutil.disk_usage, self._home.path)
+            if disk.free < _FULL_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._disk_problem(error)
+        else:
+            if not self._unwritten:
+                self._problems.clear("disk")
 
     # How they are written
 

@@ -99,6 +99,8 @@ class Follower:
                 return look
 
     def _take(self, look: Look) -> None:
+        if not self._known:
+            return
         record = self._record
         if look.events:
             record = fold(record, look.events)
@@ -144,7 +146,7 @@ class Follower:
             await asyncio.to_thread(end_strays, self._run_id, self._number)
             look = await self._look()
         await self._end(observation)
-        while not look.drained:
+        while not look.drained and self._known:
             await self._pause(look)
             look = await self._look()
 
@@ -186,6 +188,11 @@ class Follower:
             await self._parts.book.change(
                 self._run_id, RunState.QUEUED, retries_used=used, ended_at=None
             )
+
+    @property
+    def _known(self) -> bool:
+        """Whether the run is still there; an ended one may be removed at any time."""
+        return self._run_id in self._parts.book.records
 
     @property
     def _record(self) -> RunRecord:

@@ -103,9 +103,9 @@ class RealAgent:
             seconds,
         )
 
-    def in_state(self, run: str, state: RunState) -> RunDetail:
-        """The run once it is in that state."""
-        return wait_for(lambda: self.client.run(run), lambda found: found.state is state)
+    def in_one_of(self, run: str, *states: RunState) -> RunDetail:
+        """The run once it is in one of those states."""
+        return wait_for(lambda: self.client.run(run), lambda found: found.state in states)
 
     def stored_steps(self, run: str, name: str = "loss") -> list[int]:
         """The step of every stored metrics event, in the order of the events."""

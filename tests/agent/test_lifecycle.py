@@ -133,6 +133,19 @@ def test_stop_now_skips_the_checkpoint(
     )
 
 
+def test_stop_at_any_moment_of_the_start_ends_the_run(
+    real_agent: RealAgent, client: Client, workshop: Workshop
+) -> None:
+    for earliest in (RunState.QUEUED, RunState.STARTING, RunState.RUNNING):
+        for now in (False, True):
+            run = client.submit(workshop.spec({"steps": 100_000}))
+            states = list(RunState)
+            real_agent.in_one_of(run.id, *states[states.index(earliest) :])
+            client.stop(run.id, now=now)
+            assert real_agent.ended(run.id).state is RunState.STOPPED
+            assert marked_processes(f"{run.id}/1") == []
+
+
 @pytest.mark.parametrize(
     ("what", "reason", "hint"),
     [

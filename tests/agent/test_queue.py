@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -132,7 +133,7 @@ def test_no_device_is_ever_overbooked_and_nobody_overtakes(
 
 
 def test_cpu_runs_one_after_the_other_in_the_order_of_the_queue(
-    real_agent: RealAgent, client: Client, workshop: Workshop
+    real_agent: RealAgent, client: Client, workshop: Workshop, wait: Callable[..., Any]
 ) -> None:
     gate = str(workshop.file("go"))
     first = client.submit(workshop.spec({"steps": 2, "hold": {"1": gate}}, name="first"))
@@ -140,7 +141,7 @@ def test_cpu_runs_one_after_the_other_in_the_order_of_the_queue(
     real_agent.reached(first.id, 1)
     client.move("d", 0)
     assert [run.queue_position for run in map(client.run, ("d", "b", "c"))] == [0, 1, 2]
-    assert client.run("d").reason == "Waits for the CPU, which first holds."
+    wait(lambda: client.run("d").reason == "Waits for the CPU, which first holds.")
     workshop.file("go").touch()
     done = [real_agent.ended(run.id) for run in others]
     starts = {run.name: run.started_at for run in done}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from luthier.agent.errors import RefusedError
+from luthier.agent.errors import AgentError, RefusedError
 from luthier.agent.processes import marked_processes
 from luthier.agent.states import RunState
 from luthier.trainers.run_folder import write_json
@@ -196,6 +198,33 @@ def test_database_is_rebuilt_from_the_run_folders(
     gate.touch()
     assert real_agent.ended(alive.id).state is RunState.SUCCEEDED
     assert real_agent.stored_steps(alive.id) == list(range(1, 10))
+
+
+def test_database_that_breaks_under_a_living_agent_is_rebuilt_too(
+    real_agent: RealAgent, workshop: Workshop, wait: Callable[..., Any]
+) -> None:
+    client = real_agent.start()
+    gate = workshop.file("go")
+    run = client.submit(workshop.spec({"steps": 9, "hold": {"4": str(gate)}}))
+    real_agent.reached(run.id, 4)
+    path = real_agent.home.database
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.write(os.urandom(path.stat().st_size))
+    gate.touch()
+
+    def problems() -> str:
+        try:
+            return str(client.status().problems)
+        except AgentError:
+            # While one life of the agent ends and the next begins.
+            return ""
+
+    wait(problems, lambda found: "It was rebuilt" in found)
+    assert real_agent.ended(run.id).state is RunState.SUCCEEDED
+    assert real_agent.stored_steps(run.id) == list(range(1, 10))
+    assert list(real_agent.home.path.glob("luthier.db.damaged-*"))
 
 
 def test_run_with_an_unreadable_record_is_shown_and_left_alone(

@@ -26,6 +26,7 @@ class Behaviour:
     steps: how many there are, unless the spec's training.max_steps says so.
     pace: seconds a step takes.
     metrics_per_step: how many metrics lines each step writes, under names of their own.
+    values_per_line: how many values each of those lines has.
     checkpoint_every: steps between checkpoints.
     hold: {step: file}: after that step wait until the file exists.
     crash: {step: what}, what is an exit code, a signal's name, "error" or "out of memory".
@@ -39,6 +40,7 @@ class Behaviour:
     steps: int = 10
     pace: float = 0.01
     metrics_per_step: int = 1
+    values_per_line: int = 1
     checkpoint_every: int = 5
     hold: dict[str, str] = field(default_factory=dict)
     crash: dict[str, Any] = field(default_factory=dict)
@@ -72,9 +74,10 @@ class Worker:
             subprocess.Popen(["sleep", "1000"], start_new_session=True)
         self.say("phase", name="training")
         step = self.resumed_at()
+        began = time.monotonic() - step * self.does.pace
         while step < self.total:
             step += 1
-            time.sleep(self.does.pace)
+            time.sleep(max(0.0, began + step * self.does.pace - time.monotonic()))
             self.step(step)
             if step % self.does.checkpoint_every == 0:
                 self.save(step)
@@ -93,9 +96,10 @@ class Worker:
 
     def step(self, step: int) -> None:
         print(f"step {step} on {os.environ['LUTHIER_DEVICE']}", flush=True)
-        for index in range(self.does.metrics_per_step):
-            name = f"loss{index or ''}"
-            self.say("metrics", step=step, epoch=step / 10, values={name: 1 / step})
+        for line in range(self.does.metrics_per_step):
+            first = line * self.does.values_per_line
+            names = [f"loss{first + index or ''}" for index in range(self.does.values_per_line)]
+            self.say("metrics", step=step, epoch=step / 10, values=dict.fromkeys(names, 1 / step))
         self.say("progress", step=step, total=self.total, epoch=step / 10)
         if held := self.does.hold.get(str(step)):
             while not Path(held).exists() and not self.stop_counts():

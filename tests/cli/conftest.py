@@ -15,7 +15,7 @@ from luthier.agent.cli.agent_control import stop_agent
 from luthier.agent.cli.main import main
 from luthier.agent.cli.watch.follow import follow
 from luthier.agent.client import Client
-from luthier.agent.models import Run
+from luthier.agent.models import Run, StoredEvent
 from luthier.agent.paths import Home
 from luthier.agent.states import RunState
 
@@ -121,6 +121,39 @@ def agent(home: Path) -> Iterator[Path]:
     prepare(home)
     yield home
     end_agent(home)
+
+
+def wait_for_step(home: Path, run: str, attempt: int = 1) -> None:
+    """Wait until that attempt of a run has told of a step."""
+    with Client(Home(home)) as client:
+        for news in follow(client, run):
+            told = isinstance(news, StoredEvent) and news.event["kind"] == "metrics"
+            if told and news.attempt == attempt:
+                return
+    raise AssertionError(f"{run} ended without a step of attempt {attempt}")
+
+
+@pytest.fixture
+def begin(submit: Callable[..., str], agent: Path) -> Callable[[], str]:
+    """Submits an endless run and waits for its first step; returns its id."""
+
+    def call() -> str:
+        run = submit("endless")
+        wait_for_step(agent, run)
+        return run
+
+    return call
+
+
+@pytest.fixture
+def resume(agent: Path, luthier: Luthier) -> Callable[[str, int], None]:
+    """Resumes a run and waits for the first step of that attempt."""
+
+    def call(run: str, attempt: int) -> None:
+        assert luthier("resume", run).code == 0
+        wait_for_step(agent, run, attempt)
+
+    return call
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .conftest import Luthier
 
 Submit = Callable[..., str]
+Begin = Callable[[], str]
+Resume = Callable[[str, int], None]
 
 
 @pytest.mark.parametrize(
@@ -28,8 +30,8 @@ def test_waiting_ends_like_the_run(
     assert (ended.code, ended.json["state"], ended.err) == (code, state, "")
 
 
-def test_a_run_that_was_stopped_has_its_own_code(luthier: Luthier, submit: Submit) -> None:
-    run = submit("endless")
+def test_a_run_that_was_stopped_has_its_own_code(luthier: Luthier, begin: Begin) -> None:
+    run = begin()
     assert luthier("stop", run).code == 0
     watched = luthier("watch", run)
     assert watched.code == 4
@@ -110,12 +112,12 @@ def test_following_logs_ends_with_the_run(luthier: Luthier, submit: Submit) -> N
 
 
 def test_a_resumed_run_has_two_attempts_with_their_own_logs(
-    luthier: Luthier, submit: Submit
+    luthier: Luthier, begin: Begin, resume: Resume
 ) -> None:
-    run = submit("endless")
+    run = begin()
     luthier("stop", run)
     luthier("watch", run)
-    assert luthier("resume", run, "--json").json["id"] == run
+    resume(run, 2)
     luthier("stop", run)
     luthier("watch", run)
     assert len(luthier("show", run, "--json").json["attempts"]) == 2
@@ -208,8 +210,8 @@ def test_every_command_prints_json_alone(busy: Luthier, call: str) -> None:
     assert said.json_lines if stream else said.json
 
 
-def test_commands_that_change_a_run_print_json_alone(luthier: Luthier, submit: Submit) -> None:
-    run = submit("endless")
+def test_commands_that_change_a_run_print_json_alone(luthier: Luthier, begin: Begin) -> None:
+    run = begin()
     assert luthier("stop", run, "--json").json["id"] == run
     assert luthier("watch", run, "--json").json_lines[-1]["state"] == "stopped"
     assert luthier("resume", run, "--json").json["state"] == "queued"

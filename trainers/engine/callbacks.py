@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from enum import IntEnum
 from typing import Any
 
 import torch
@@ -117,6 +118,14 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
         )
 
 
+class _Wish(IntEnum):
+    """What somebody wants, the strongest last."""
+
+    NONE = 0
+    AFTER_SAVING = 1
+    AT_ONCE = 2
+
+
 class StopCallback(TrainerCallback):  # type: ignore[misc]
     """Ends training after the step at which somebody asked for it, with a checkpoint.
 
@@ -132,8 +141,8 @@ class StopCallback(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Look for a stop; every process comes to the same answer."""
-        if state.global_step < state.max_steps and self._agreed(args):
-            if self._job.stop.at_once:
+        if state.global_step < state.max_steps and (wish := self._agreed(args)):
+            if wish is _Wish.AT_ONCE:
                 raise StopRequested(state.global_step)
             self.stopped = True
             control.should_training_stop = True
@@ -156,13 +165,16 @@ class StopCallback(TrainerCallback):  # type: ignore[misc]
             return False
         return _epoch_is_over(state) or state.global_step >= state.max_steps
 
-    def _agreed(self, args: TrainingArguments) -> bool:
-        wanted = self._job.stop.requested
+    def _agreed(self, args: TrainingArguments) -> _Wish:
+        stop = self._job.stop
+        wish = _Wish.NONE
+        if stop.requested:
+            wish = _Wish.AT_ONCE if stop.at_once else _Wish.AFTER_SAVING
         if not dist.is_initialized():
-            return wanted
-        flag = torch.tensor(int(wanted), device=args.device)
-        dist.all_reduce(flag, op=dist.ReduceOp.MAX)
-        return bool(flag.item())
+            return wish
+        strongest = torch.tensor(int(wish), device=args.device)
+        dist.all_reduce(strongest, op=dist.ReduceOp.MAX)
+        return _Wish(int(strongest.item()))
 
 
 def _epoch_is_over(state: TrainerState) -> bool:

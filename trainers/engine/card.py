@@ -57,8 +57,10 @@ def write_card(
     adapter = (folder / "adapter_config.json").exists()
     trained = "every weight" if spec.peft.method == "none" else spec.peft.method
     merged = "" if adapter or spec.peft.method == "none" else ", merged into the model"
+    # The hub refuses a card that names a local folder there.
+    on_hub = not Path(spec.model.name_or_path).exists()
     header = {
-        "base_model": spec.model.name_or_path,
+        **({"base_model": spec.model.name_or_path} if on_hub else {}),
         "library_name": "peft" if adapter else "transformers",
         "pipeline_tag": "text-generation",
         "tags": ["luthier", spec.task, spec.peft.method],

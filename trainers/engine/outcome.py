@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import traceback
 from collections.abc import Callable
 
@@ -45,7 +46,7 @@ def run_to_the_end(reporter: Reporter, stop: StopWatch, action: Callable[[], Res
     except RestartRequested:
         return EXIT_RESTART
     except Exception as error:
-        traceback.print_exc()
+        print(_without_secrets(traceback.format_exc()), file=sys.stderr, flush=True)
         if reporter.attempt.restart_request.exists():
             return EXIT_RESTART
         if not stop.asked:

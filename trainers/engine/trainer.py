@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
+from transformers import EarlyStoppingCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from ..errors import TrainingError
@@ -76,6 +77,21 @@ class RunTrainer(_Base):  # type: ignore[misc]
             if values:
                 self.carry_on(values)
         self._last_log = (time.perf_counter(), self.tokens_so_far())
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        # Resumed where training had ended (the saving was interrupted), the library would go on
+        # for another step before it looks.
+        if self.state.global_step >= self.state.max_steps or self._patience_is_over():
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **kwargs)
+
+    def _patience_is_over(self) -> bool:
+        return any(
+            isinstance(callback, EarlyStoppingCallback)
+            and callback.early_stopping_patience_counter >= callback.early_stopping_patience
+            for callback in self.callback_handler.callbacks
+        )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "eval_loss" in logs:

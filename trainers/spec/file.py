@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from ..errors import LuthierError, Problem, SpecError
 from .run_spec import RunSpec
-from .yaml_loader import SpecLoader, load_yaml
+from .yaml_loader import SpecLoader, dump_yaml, load_yaml
 
 KeyPath = tuple[str | int, ...]
 
@@ -77,10 +77,7 @@ def build_spec(
 
 def dump_spec(spec: RunSpec) -> str:
     """The spec as YAML, every setting written out."""
-    text: str = yaml.safe_dump(
-        spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100
-    )
-    return text
+    return dump_yaml(spec.model_dump(mode="json"))
 
 
 class _Locator:

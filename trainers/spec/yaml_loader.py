@@ -43,3 +43,32 @@ SpecLoader.add_constructor("tag:yaml.org,2002:int", _integer)
 def load_yaml(text: str) -> Any:
     """The value of one YAML document. Raises yaml.YAMLError."""
     return yaml.load(text, Loader=SpecLoader)
+
+
+class SpecDumper(yaml.SafeDumper):
+    """Writes what SpecLoader, and any reader of YAML 1.1, reads back as the same values.
+
+    PyYAML's own dumper leaves the text ``3e-5`` without quotes, which YAML 1.2 takes for a number.
+    """
+
+
+SpecDumper.yaml_implicit_resolvers = {
+    first: [
+        *yaml.SafeDumper.yaml_implicit_resolvers.get(first, []),
+        *SpecLoader.yaml_implicit_resolvers.get(first, []),
+    ]
+    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *SpecLoader.yaml_implicit_resolvers}
+}
+
+
+def dump_yaml(values: Any, *, flow: bool = False) -> str:
+    """``values`` as YAML text, keys in their order; ``flow`` puts everything on one line."""
+    text: str = yaml.dump(
+        values,
+        Dumper=SpecDumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=flow,
+        width=float("inf") if flow else 100,
+    )
+    return text.removesuffix("...\n").removesuffix("\n") if flow else text

@@ -1,11 +1,46 @@
-"""A dot canvas of braille characters: two dots across and four down in each cell."""
+"""A dot canvas: two dots across and four down in each cell, shown as braille or in ASCII.
+
+A column of dots is one integer with a bit for each dot, so that a vertical line is one operation
+however long it is.
+"""
 
 from __future__ import annotations
 
-_BLANK = 0x2800
-# Bit of the dot in column x (0, 1) and row y (0 to 3) of a cell, by the Unicode standard.
-_BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-_ASCII = " .:|"
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+# Bits of the dots of a cell's left and right half, from the top, by the Unicode standard.
+_LEFT, _RIGHT = (0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80)
+_ROWS = 4
+
+
+def _braille(number: int) -> str:
+    halves = ((_LEFT, number & 15), (_RIGHT, number >> 4))
+    bits = sum(bit for half, dots in halves for row, bit in enumerate(half) if dots >> row & 1)
+    return chr(0x2800 + bits) if bits else " "
+
+
+def _ascii(number: int) -> str:
+    """A stroke where the dots are in the cell: ' - . or | when they are above each other."""
+    dots = number & 15 | number >> 4
+    if dots.bit_count() > 2 or dots & 9 == 9:
+        return "|"
+    if dots & 6:
+        return "-"
+    return " '"[dots & 1] if dots < 8 else "."
+
+
+# Character of a cell by the dots of its left half, and of its right one times 16.
+BRAILLE = "".join(map(_braille, range(256)))
+ASCII = "".join(map(_ascii, range(256)))
+
+
+@dataclass
+class _Layer:
+    series: int
+    columns: list[int]
+    covers: bool
 
 
 class Canvas:
@@ -19,34 +54,41 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self.width = width
         self.height = height
-        self._bits = [[0] * width for _ in range(height)]
-        self._series = [[-1] * width for _ in range(height)]
+        self._layers: list[_Layer] = []
 
-    def dot(self, x: int, y: int, series: int) -> None:
-        """Set the dot ``x`` from the left and ``y`` from the top; outside the grid, nothing."""
-        if 0 <= x < self.width * 2 and 0 <= y < self.height * 4:
-            row, column = y // 4, x // 2
-            self._bits[row][column] |= _BITS[x % 2][y % 4]
-            self._series[row][column] = series
+    def layer(self, series: int, *, covers: bool = False) -> list[int]:
+        """A new layer above all others: for each column of dots a number, bit 0 the uppermost.
 
-    def column(self, x: int, top: int, bottom: int, series: int) -> None:
-        """Set the dots of column ``x`` from ``top`` to ``bottom``, both included."""
-        for y in range(max(0, top), min(self.height * 4 - 1, bottom) + 1):
-            self.dot(x, y, series)
+        Args:
+            covers: in the cells that this layer touches, it hides what lies below.
+        """
+        self._layers.append(_Layer(series, [0] * (self.width * 2), covers))
+        return self._layers[-1].columns
 
-    def cell(self, row: int, column: int, *, ascii_only: bool = False) -> tuple[str, int]:
-        """The character of a cell and the number of its series, -1 where it is empty."""
-        bits = self._bits[row][column]
-        series = self._series[row][column]
-        if not ascii_only:
-            return (chr(_BLANK + bits) if bits else " "), series
-        return _ASCII[min(3, bits.bit_count())], series
+    def rows(self, *, ascii_only: bool = False) -> list[tuple[str, list[int]]]:
+        """Line by line the characters, and the series of each of them: -1 where it is blank."""
+        table = ASCII if ascii_only else BRAILLE
+        used = [reduce(or_, layer.columns, 0) for layer in self._layers]
+        found = []
+        for shift in range(0, self.height * _ROWS, _ROWS):
+            dots, owners = [0] * self.width, [-1] * self.width
+            for layer, any_dots in zip(self._layers, used, strict=True):
+                if any_dots >> shift & 15:
+                    _stamp(layer, shift, dots, owners)
+            found.append(("".join([table[number] for number in dots]), owners))
+        return found
 
-    def rows(self, *, ascii_only: bool = False) -> list[str]:
-        """The characters line by line, without colours."""
-        return [
-            "".join(
-                self.cell(row, column, ascii_only=ascii_only)[0] for column in range(self.width)
-            )
-            for row in range(self.height)
-        ]
+
+def stroke(top: int, bottom: int, height: int) -> int:
+    """The dots from ``top`` to ``bottom``, both included, of a column ``height`` dots high."""
+    top, bottom = max(0, top), min(height - 1, bottom)
+    return (1 << bottom + 1) - (1 << top) if top <= bottom else 0
+
+
+def _stamp(layer: _Layer, shift: int, dots: list[int], owners: list[int]) -> None:
+    columns, series, covers = layer.columns, layer.series, layer.covers
+    for cell in range(len(dots)):
+        number = (columns[2 * cell] >> shift & 15) | (columns[2 * cell + 1] >> shift & 15) << 4
+        if number:
+            dots[cell] = number if covers else dots[cell] | number
+            owners[cell] = series

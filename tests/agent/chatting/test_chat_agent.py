@@ -106,6 +106,10 @@ def _is_asked(client: openai.OpenAI, expected: str) -> None:
         max_tokens=10,
     )
     assert done.choices[0].message.content == expected
+    with pytest.raises(openai.NotFoundError, match="There is no run 'viola'"):
+        client.chat.completions.create(
+            model="viola", messages=[{"role": "user", "content": "hello"}]
+        )
 
 
 def test_a_killed_agent_leaves_no_chat_worker(

@@ -1,0 +1,320 @@
+"""The app: it holds the state, hears the agent, opens the screens."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message as TextualMessage
+from textual.screen import Screen
+
+
+from luthier.agent.paths import Home
+from luthier.agent.text import count
+from luthier.trainers.errors import LuthierError
+
+from . import clipboard, settings, themes
+from .bindings import bindings, key_of, load_profile
+from .glyphs import AsciiFilter, choose
+from .link import Away, Connected, Link, News
+from .screens.base import ALL, LuthierScreen
+from .settings import InterfaceSettings
+from .state import ClientState, Topic
+
+if TYPE_CHECKING:
+    from luthier.agent.client import Client
+
+_TOAST_SECONDS = 8.0
+
+
+class NewsArrived(TextualMessage, bubble=False):
+    """The link has something new, in order."""
+
+    def __init__(self, news: Sequence[News]) -> None:
+        super().__init__()
+        self.news = news
+
+
+class LuthierApp(App[None]):
+    """The terminal UI of one home.
+
+    Attributes:
+        home: whose agent.
+        state: what is known of the agent.
+        interface: the person's choices.
+        glyphs: the characters to draw with.
+    """
+
+    CSS_PATH = "styles/app.tcss"
+    TITLE = "Luthier"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
+    COMMANDS: ClassVar = {lambda: _provider()}
+
+    def __init__(self, home: Home, interface: InterfaceSettings | None = None) -> None:
+        super().__init__()
+        self.home = home
+        self.state = ClientState()
+        self.animation_level = "none"
+        for theme in themes.OWN:
+            self.register_theme(theme)
+        self._ascii_filter = AsciiFilter(enabled=False)
+        self._filters.append(self._ascii_filter)
+        self._client: Client | None = None
+        self._client_lock = threading.Lock()
+        self._link = Link(home, self._deliver)
+        self.interface = interface or settings.load(settings.path_of(home))
+        self._use(self.interface)
+
+    # -- choices -------------------------------------------------------------------------------
+
+    def use(self, interface: InterfaceSettings) -> None:
+        """Take up other choices, save them, and show everything anew.
+
+        Raises:
+            LuthierError: the key profile is wrong, or the file cannot be written; nothing changed.
+        """
+        self._use(interface)
+        settings.save(settings.path_of(self.home), interface)
+        if isinstance(self.screen, LuthierScreen):
+            self.screen.news(ALL)
+
+    def _use(self, interface: InterfaceSettings) -> None:
+        profile = interface.keys_path(self.home)
+        keymap = load_profile(profile) if profile else {}
+        self.interface = interface
+        self.glyphs = choose(interface.glyphs, os.environ)
+        self._ascii_filter.enabled = not self.glyphs.unicode
+        self.theme = interface.theme
+        self.set_keymap(keymap)
+        if self.is_running:
+            self.refresh(layout=True)
+            for screen in self.screen_stack:
+                screen.refresh(repaint=True, layout=True)
+
+    # -- the agent -----------------------------------------------------------------------------
+
+    def client(self) -> Client:
+        """The client that all requests share; it starts no agent, the link does. Thread-safe."""
+        from luthier.agent.client import Client
+
+        with self._client_lock:
+            if self._client is None:
+                self._client = Client(self.home, start=False)
+            return self._client
+
+    def start_agent(self) -> None:
+        """Start the agent again after it was stopped on purpose."""
+        self._link.start_agent()
+
+    def action_start_agent(self) -> None:
+        """The same, for the command palette."""
+        self.start_agent()
+
+    def _deliver(self, news: list[News]) -> None:
+        self.post_message(NewsArrived(news))
+
+    def on_news_arrived(self, event: NewsArrived) -> None:
+        """Take news into the state, and tell the screen in front."""
+        topics: set[Topic] = set()
+        for news in event.news:
+            match news:
+                case Connected():
+                    topics |= self.state.connected(news.runs, news.sequence)
+                case Away():
+                    topics |= self.state.lost(news.t, news.reason, stopped=news.stopped)
+                case message:
+                    topics |= self.state.apply(message)
+        screen = self.front
+        if topics and screen is not None:
+            screen.news(frozenset(topics))
+
+    @property
+    def front(self) -> LuthierScreen | None:
+        """The screen in front, also while a dialog is over it."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, LuthierScreen):
+                return screen
+        return None
+
+    # -- the screens ---------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The list of runs."""
+        from .screens.runs import RunsScreen
+
+        return RunsScreen()
+
+    def on_mount(self) -> None:
+        """Begin to listen once the first screen is there, so that it paints first."""
+        self.call_after_refresh(self._link.start)
+
+    def open_runs(self) -> None:
+        """Go to the list of runs."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def open_run(self, run_id: str) -> None:
+        """Open a run."""
+        self._open("run", "RunScreen", run_id)
+
+    def open_new_run(
+        self,
+        values: dict[str, Any] | None = None,
+        task: str | None = None,
+        from_run: str | None = None,
+    ) -> None:
+        """Open the form of a new run: with these values, for this task, or like that run."""
+        self._open("new_run", "NewRunScreen", values, task, from_run, fresh=True)
+
+    def open_compare(self, run_ids: Iterable[str]) -> None:
+        """Compare runs."""
+        self._open("compare", "CompareScreen", list(run_ids), fresh=True)
+
+    def open_chat(self, run_ids: Iterable[str]) -> None:
+        """Talk to the results of runs."""
+        self._open("chat", "ChatScreen", list(run_ids), fresh=True)
+
+    def open_machines(self) -> None:
+        """Open the machines and the queue."""
+        self._open("machines", "MachinesScreen")
+
+    def open_library(self) -> None:
+        """Open the presets and saved setups."""
+        self._open("library", "LibraryScreen")
+
+    def open_learn(self, topic: str | None = None) -> None:
+        """Open the guide, at a topic when one is named."""
+        self._open("learn", "LearnScreen", topic, fresh=topic is not None)
+
+    def open_settings(self) -> None:
+        """Open the settings."""
+        self._open("settings", "SettingsScreen")
+
+    def open_help(self) -> None:
+        """Show the keys of the screen in front."""
+        from .screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def _open(self, module: str, name: str, *arguments: Any, fresh: bool = False) -> None:
+        """Open a screen. One that is open already comes to the front, unless it must be fresh."""
+        key = f"{name}{arguments}"
+        held = [getattr(screen, "opened_as", "") for screen in self.screen_stack]
+        if key in held and (not fresh or held[-1] == key):
+            while getattr(self.screen_stack[-1], "opened_as", "") != key:
+                self.pop_screen()
+            return
+        # Imported when first opened, so that the list of runs is on the screen early.
+        screen = getattr(import_module(f".screens.{module}", __package__), name)(*arguments)
+        screen.opened_as = key
+        self.push_screen(screen)
+
+    def action_open_runs(self) -> None:
+        """For keys: go to the list of runs."""
+        self.open_runs()
+
+    def action_open_machines(self) -> None:
+        """For keys: open the machines."""
+        self.open_machines()
+
+    def action_open_library(self) -> None:
+        """For keys: open the library."""
+        self.open_library()
+
+    def action_open_learn(self) -> None:
+        """For keys: open the guide."""
+        self.open_learn()
+
+    def action_open_settings(self) -> None:
+        """For keys: open the settings."""
+        self.open_settings()
+
+    def action_open_help(self) -> None:
+        """For keys: show the keys."""
+        self.open_help()
+
+    def action_jump(self) -> None:
+        """Show a letter at every place that can be gone to."""
+        from .jump import JumpOverlay
+
+        if not isinstance(self.screen, JumpOverlay) and (targets := JumpOverlay.targets(self)):
+            self.push_screen(JumpOverlay(targets))
+
+    def leave_screen(self) -> None:
+        """Go back to the screen before; from the first one, close."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            self.exit()
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C, which people press to leave."""
+        leave = self.keys_of("screen.leave")
+        self.notify(f"{leave} leaves a screen, {self.keys_of('app.quit')} closes; runs go on.")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None of Textual's own: the palette has Luthier's."""
+        return ()
+
+    # -- saying and copying --------------------------------------------------------------------
+
+    def show_error(self, error: LuthierError) -> None:
+        """Show an error's sentence for a while."""
+        self.notify(str(error), severity="error", timeout=_TOAST_SECONDS, markup=False)
+
+    def copy(self, text: str, what: str) -> None:
+        """Put text on the clipboard and say where it went; ``what`` names it."""
+        self.copy_to_clipboard(text)
+        path = self.home.path / "clipboard.txt"
+
+        def work() -> None:
+            try:
+                said, severe = clipboard.copy(text, what, os.environ, path), False
+            except LuthierError as error:
+                said, severe = str(error), True
+            self.call_later(
+                self.notify, said, severity="error" if severe else "information", markup=False
+            )
+
+        threading.Thread(target=work, daemon=True, name="copy").start()
+
+    def key_name(self, key: str) -> str:
+        """A key as people write it: ``?``, ``^p``, ``enter``."""
+        return self.get_key_display(Binding(key, ""))
+
+    def keys_of(self, binding_id: str) -> str:
+        """The first key of an id, as the key profile has it."""
+        entry = key_of(binding_id)
+        keys = self._keymap.get(binding_id) or (entry.keys if entry else "")
+        return self.key_name(keys.split(",")[0])
+
+
+def _provider() -> Any:
+    from .commands import LuthierCommands
+
+    return LuthierCommands
+
+
+def main(home: Home) -> None:
+    """Open the terminal UI, and come back when the person leaves it.
+
+    Raises:
+        LuthierError: the interface settings or the key profile are wrong.
+    """
+    app = LuthierApp(home)
+    app.run(mouse=app.interface.mouse)
+    active = sum(not run.state.finished for run in app.state.runs.values())
+    if active:
+        sys.stdout.write(f"Luthier is closed; {count(active, 'run')} {_go(active)} on.")
+        sys.stdout.write(" Come back with: luthier\n")
+
+
+def _go(amount: int) -> str:
+    return "goes" if amount == 1 else "go"
