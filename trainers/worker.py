@@ -44,7 +44,7 @@ def train(
         reporter=reporter,
         stop=stop,
         adjustments=adjustments,
-        resume_from=run.latest_checkpoint(),
+        resume_from=run.latest_checkpoint() or _given_checkpoint(spec),
     )
     write_provenance(job)
     with stop.interruptible():
@@ -52,6 +52,20 @@ def train(
         training_function = getattr(importlib.import_module(module), function)
     result: Result = training_function(job)
     return result
+
+
+def _given_checkpoint(spec: TextSpec) -> Path | None:
+    """The checkpoint that the spec names. Raises LuthierError when it is none."""
+    if spec.training.resume_from_checkpoint is None:
+        return None
+    folder = Path(spec.training.resume_from_checkpoint)
+    if not (folder / "trainer_state.json").exists():
+        raise LuthierError(
+            f"training.resume_from_checkpoint: {folder} is no checkpoint; it has no "
+            "trainer_state.json.",
+            hint="Checkpoints are the folders checkpoint-<step> in a run's artifacts/checkpoints.",
+        )
+    return folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

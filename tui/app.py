@@ -55,6 +55,8 @@ class LuthierApp(App[None]):
     TITLE = "Luthier"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
     COMMANDS: ClassVar = {lambda: _provider()}
+    MODES: ClassVar = {"home": lambda: _home_screen()}
+    DEFAULT_MODE = "home"
 
     def __init__(self, home: Home, interface: InterfaceSettings | None = None) -> None:
         super().__init__()
@@ -143,12 +145,6 @@ class LuthierApp(App[None]):
         return None
 
     # -- the screens ---------------------------------------------------------------------------
-
-    def get_default_screen(self) -> Screen[Any]:
-        """The list of runs."""
-        from .screens.runs import RunsScreen
-
-        return RunsScreen()
 
     def on_mount(self) -> None:
         """Begin to listen once the first screen is there, so that it paints first."""
@@ -300,6 +296,12 @@ def _provider() -> Any:
     from .commands import LuthierCommands
 
     return LuthierCommands
+
+
+def _home_screen() -> Screen[Any]:
+    from .screens.runs import RunsScreen
+
+    return RunsScreen()
 
 
 def main(home: Home) -> None:

@@ -114,6 +114,9 @@ TABLE: dict[str, dict[str, Key]] = {
     "settings": {
         "reset": Key("R", "reset", "defaults", "Put every choice back to its default.", 1),
     },
+    "help": {
+        "close": Key("escape,q,question_mark,f1", "close", "close", "Back to the screen below."),
+    },
     "confirm": {
         "yes": Key("y", "answer(True)", "yes", "Do it."),
         "no": Key("n,escape,q", "answer(False)", "no", "Leave everything as it is."),

@@ -60,6 +60,8 @@ def worker_environment(
     environment = {
         "LUTHIER_DEVICE": kind,
         "CUDA_VISIBLE_DEVICES": numbers if kind == "cuda" else "",
+        # The numbers of our hardware report; CUDA's own order puts the fastest card first.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "OMP_NUM_THREADS": str(threads),
     }
     if kind == "qaic":

@@ -24,6 +24,7 @@ _PATHS = (
     ("model", "name_or_path"),
     ("model", "tokenizer"),
     ("model", "chat_template"),
+    ("training", "resume_from_checkpoint"),
 )
 _FUNCTIONS = (("data", "prompt_function"), ("data", "completion_function"))
 _FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".jinja", ".py")

@@ -37,6 +37,7 @@ SAME_NAME = (
     "dataloader_pin_memory",
     "dataloader_persistent_workers",
     "dataloader_drop_last",
+    "logging_strategy",
     "logging_steps",
     "logging_first_step",
     "average_tokens_across_devices",
@@ -88,6 +89,7 @@ def training_arguments(
         "ddp_backend": _backend(launch, device),
         # Said outright: left open, the seed of the row order depends on what drew numbers before.
         "data_seed": training.seed if training.data_seed is None else training.data_seed,
+        "accelerator_config": launch.accelerator_config or None,
         "lr_scheduler_kwargs": training.lr_scheduler_kwargs or None,
         "activation_checkpointing": training.gradient_checkpointing,
         "activation_checkpointing_kwargs": training.gradient_checkpointing_kwargs,

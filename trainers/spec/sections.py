@@ -9,6 +9,14 @@ from pydantic import model_validator
 from .parameter import Section, conflict, parameter
 
 Precision = Literal["auto", "no", "fp16", "bf16"]
+_ACCELERATOR_SETTINGS = (
+    "split_batches",
+    "dispatch_batches",
+    "even_batches",
+    "use_seedable_sampler",
+    "non_blocking",
+    "gradient_accumulation_kwargs",
+)
 
 
 class ModelSection(Section):
@@ -188,6 +196,9 @@ class TrainingSection(Section):
     )
     dataloader_drop_last: bool = parameter(False, "Drop the last short batch.", group="data")
     logging_steps: int = parameter(10, "Steps between metrics.", unit="steps", ge=1, group="log")
+    logging_strategy: Literal["no", "steps", "epoch"] = parameter(
+        "steps", "When metrics are written.", group="log"
+    )
     logging_first_step: bool = parameter(True, "Log the very first step.", group="log")
     include_num_input_tokens_seen: bool = parameter(
         True, "Count the tokens seen and their speed.", group="log"
@@ -216,6 +227,11 @@ class TrainingSection(Section):
     )
     save_total_limit: int | None = parameter(
         2, "Checkpoints kept; older ones are deleted.", ge=1, group="checkpoints"
+    )
+    resume_from_checkpoint: str | None = parameter(
+        None,
+        "Folder of another run's checkpoint to go on from; the run's own checkpoints come first.",
+        group="checkpoints",
     )
     restore_callback_states_from_checkpoint: bool = parameter(
         True, "Early stopping goes on where it was when a run is resumed.", group="checkpoints"
@@ -343,6 +359,9 @@ class LaunchSection(Section):
     deepspeed_config: dict[str, Any] = parameter(
         {}, "DeepSpeed configuration (strategy deepspeed)."
     )
+    accelerator_config: dict[str, Any] = parameter(
+        {}, "accelerate's data loading: split_batches, dispatch_batches, even_batches, ..."
+    )
     stop_deadline: float = parameter(
         120,
         "How long a stop waits for the checkpoint before it ends the processes.",
@@ -364,6 +383,12 @@ class LaunchSection(Section):
                 raise conflict(
                     "launch.processes",
                     f"{self.processes} processes need as many devices, {len(self.devices)} named",
+                )
+        for name in self.accelerator_config:
+            if name not in _ACCELERATOR_SETTINGS:
+                known = ", ".join(_ACCELERATOR_SETTINGS)
+                raise conflict(
+                    "launch.accelerator_config", f"{name} is no setting of it; known are {known}"
                 )
         for name in ("fsdp", "deepspeed"):
             if getattr(self, f"{name}_config") and self.strategy != name:

@@ -10,7 +10,7 @@ from luthier.presets import Preset
 from luthier.trainers.errors import SpecError
 from luthier.trainers.registry import Task, find_task
 from luthier.trainers.spec import RunSpec
-from luthier.trainers.spec.file import build_spec
+from luthier.trainers.spec.file import KeyPath, build_spec
 
 from .fields import FormField, form_fields
 
@@ -150,7 +150,9 @@ class Form:
             if each.required and each.section:
                 values.setdefault(each.section, {})
         # Each key stands on a line of its own, so that a problem's line tells the field.
-        lines = {tuple(each.key.split(".")): n for n, each in enumerate(self.fields, start=1)}
+        lines: dict[KeyPath, int] = {
+            tuple(each.key.split(".")): number for number, each in enumerate(self.fields, start=1)
+        }
         try:
             return Check(build_spec(values, source="form", lines=lines))
         except SpecError as error:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
+_LOG_ROUND = (1.0, 2.0, 5.0, 10.0)
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Limits:
         """Where ``value`` lies: 0 at ``low``, 1 at ``high``."""
         low, high = self.low, self.high
         if log:
-            low, high, value = math.log10(low), math.log10(high), math.log10(max(value, 1e-300))
+            low, high, value = math.log10(low), math.log10(high), math.log10(max(value, _LEAST))
         return (value - low) / (high - low)
 
 
@@ -46,9 +48,8 @@ def limits_for(
         if used >= 1 / 3:
             return held
     if log:
-        floor = 10.0 ** math.floor(math.log10(max(low, 1e-12)))
-        ceiling = 10.0 ** math.ceil(math.log10(max(high, 1e-12)))
-        return Limits(floor, ceiling if ceiling > floor else floor * 10)
+        floor, ceiling = _round_below(max(low, _LEAST)), _round_above(max(high, _LEAST))
+        return Limits(floor, ceiling) if ceiling > floor else Limits(floor / 2, ceiling * 2)
     if high - low < 1e-12 * max(1.0, abs(high)):
         margin = abs(high) * 0.1 or 1.0
         low, high = low - margin, high + margin
@@ -59,9 +60,7 @@ def limits_for(
 def marks(limits: Limits, count: int, *, log: bool = False) -> list[float]:
     """Round values inside the limits, at most about ``count`` of them."""
     if log:
-        first, last = round(math.log10(limits.low)), round(math.log10(limits.high))
-        stride = max(1, math.ceil((last - first) / max(1, count)))
-        return [10.0**power for power in range(first, last + 1, stride)]
+        return _log_marks(limits, count)
     step = round_step(limits.high - limits.low, count)
     begin = math.ceil(limits.low / step - 1e-9)
     end = math.floor(limits.high / step + 1e-9)
@@ -80,3 +79,25 @@ def label(value: float) -> str:
             divisor = 1e3 if unit == "k" else limit
             return f"{value / divisor:.4g}{unit}"
     return f"{value:.4g}"
+
+
+def _log_marks(limits: Limits, count: int) -> list[float]:
+    first = math.floor(math.log10(limits.low) + 1e-9)
+    last = math.ceil(math.log10(limits.high) - 1e-9)
+    decades = [10.0**power for power in range(first, last + 1)]
+    found = [power * factor for power in decades for factor in _LOG_ROUND[:3]]
+    found = [value for value in found if limits.low * 0.999 <= value <= limits.high * 1.001]
+    if len(found) > count:
+        stride = max(1, math.ceil((last - first) / max(1, count)))
+        found = [v for v in decades[::stride] if limits.low * 0.999 <= v <= limits.high * 1.001]
+    return found
+
+
+def _round_below(value: float) -> float:
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(power * factor for factor in _LOG_ROUND if power * factor <= value * (1 + 1e-9))
+
+
+def _round_above(value: float) -> float:
+    power = 10.0 ** math.floor(math.log10(value))
+    return min(power * factor for factor in _LOG_ROUND if power * factor >= value * (1 - 1e-9))

@@ -1,22 +1,23 @@
 """A dot canvas: two dots across and four down in each cell, shown as braille or in ASCII.
 
 A column of dots is one integer with a bit for each dot, so that a vertical line is one operation
-however long it is.
+however long it is. Cells come out of the columns by way of hexadecimal text: a digit is the four
+dots of half a cell, so turning columns into rows and putting layers together costs no loop here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 
 # Bits of the dots of a cell's left and right half, from the top, by the Unicode standard.
 _LEFT, _RIGHT = (0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80)
-_ROWS = 4
+
+BLANK = 255
+"""The series of cells that nothing was drawn in."""
 
 
 def _braille(number: int) -> str:
-    halves = ((_LEFT, number & 15), (_RIGHT, number >> 4))
+    halves = ((_LEFT, number >> 4), (_RIGHT, number & 15))
     bits = sum(bit for half, dots in halves for row, bit in enumerate(half) if dots >> row & 1)
     return chr(0x2800 + bits) if bits else " "
 
@@ -31,9 +32,10 @@ def _ascii(number: int) -> str:
     return " '"[dots & 1] if dots < 8 else "."
 
 
-# Character of a cell by the dots of its left half, and of its right one times 16.
-BRAILLE = "".join(map(_braille, range(256)))
-ASCII = "".join(map(_ascii, range(256)))
+# Character of a cell by the dots of its right half, and of its left one times 16.
+_BRAILLE = "".join(map(_braille, range(256)))
+_ASCII = "".join(map(_ascii, range(256)))
+_WHERE_EMPTY = bytes([255] + [0] * 255)
 
 
 @dataclass
@@ -41,6 +43,11 @@ class _Layer:
     series: int
     columns: list[int]
     covers: bool
+
+    def rows(self, height: int) -> list[bytes]:
+        """A byte for each cell, row by row from the top."""
+        columns = [f"{column:0{height}x}" for column in self.columns]
+        return [bytes.fromhex("".join(digits)) for digits in zip(*columns, strict=True)][::-1]
 
 
 class Canvas:
@@ -60,35 +67,42 @@ class Canvas:
         """A new layer above all others: for each column of dots a number, bit 0 the uppermost.
 
         Args:
+            series: a number below ``BLANK``.
             covers: in the cells that this layer touches, it hides what lies below.
         """
         self._layers.append(_Layer(series, [0] * (self.width * 2), covers))
         return self._layers[-1].columns
 
-    def rows(self, *, ascii_only: bool = False) -> list[tuple[str, list[int]]]:
-        """Line by line the characters, and the series of each of them: -1 where it is blank."""
-        table = ASCII if ascii_only else BRAILLE
-        used = [reduce(or_, layer.columns, 0) for layer in self._layers]
-        found = []
-        for shift in range(0, self.height * _ROWS, _ROWS):
-            dots, owners = [0] * self.width, [-1] * self.width
-            for layer, any_dots in zip(self._layers, used, strict=True):
-                if any_dots >> shift & 15:
-                    _stamp(layer, shift, dots, owners)
-            found.append(("".join([table[number] for number in dots]), owners))
-        return found
+    def rows(self, *, ascii_only: bool = False) -> list[tuple[str, bytes]]:
+        """Line by line the characters, and the series of each of them, BLANK for none."""
+        nothing = bytes(self.width)
+        rows = [(nothing, bytes([BLANK]) * self.width)] * self.height
+        for layer in self._layers:
+            fresh = layer.rows(self.height)
+            rows = [
+                _put(layer, cells, *row) if any(cells) else row
+                for cells, row in zip(fresh, rows, strict=True)
+            ]
+        table = _ASCII if ascii_only else _BRAILLE
+        return [(cells.decode("latin-1").translate(table), owners) for cells, owners in rows]
 
 
 def stroke(top: int, bottom: int, height: int) -> int:
     """The dots from ``top`` to ``bottom``, both included, of a column ``height`` dots high."""
-    top, bottom = max(0, top), min(height - 1, bottom)
-    return (1 << bottom + 1) - (1 << top) if top <= bottom else 0
+    if top < 0:
+        top = 0
+    if bottom >= height:
+        bottom = height - 1
+    return (2 << bottom) - (1 << top) if top <= bottom else 0
 
 
-def _stamp(layer: _Layer, shift: int, dots: list[int], owners: list[int]) -> None:
-    columns, series, covers = layer.columns, layer.series, layer.covers
-    for cell in range(len(dots)):
-        number = (columns[2 * cell] >> shift & 15) | (columns[2 * cell + 1] >> shift & 15) << 4
-        if number:
-            dots[cell] = number if covers else dots[cell] | number
-            owners[cell] = series
+def _put(layer: _Layer, fresh: bytes, cells: bytes, owners: bytes) -> tuple[bytes, bytes]:
+    width = len(fresh)
+    empty = int.from_bytes(fresh.translate(_WHERE_EMPTY), "big")
+    below = int.from_bytes(cells, "big")
+    if layer.covers:
+        below &= empty
+    mine = int.from_bytes(bytes([layer.series]) * width, "big") & ~empty
+    kept = int.from_bytes(owners, "big") & empty
+    together = below | int.from_bytes(fresh, "big")
+    return together.to_bytes(width, "big"), (mine | kept).to_bytes(width, "big")

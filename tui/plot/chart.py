@@ -12,7 +12,7 @@ from math import log10
 
 from .across import STEPS, Across, time_label, time_step
 from .axis import Limits, label, limits_for, marks
-from .braille import Canvas, stroke
+from .braille import BLANK, Canvas, stroke
 from .buckets import Bucket, Buckets, columns
 from .drawing import Row, fitted, pieces
 
@@ -22,6 +22,7 @@ _LEAST_WIDTH, _LEAST_HEIGHT = 24, 4
 _FINE = 2
 # Values that still weigh on a smoothed one: this over one minus the smoothing factor.
 _MEMORY = 4.0
+_CROSS = BLANK - 1
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def _plot(
     width, height = size
     canvas = Canvas(width - _GUTTER, height)
     scale = _Scale(limits, height * 4, look.log)
-    styles = {-1: ""}
+    styles = {BLANK: "", _CROSS: "cross"}
     for number, (curve, each) in enumerate(zip(curves, gathered, strict=True)):
         raw = "raw" if look.smoothing else "line"
         styles[number] = f"{raw}-{curve.color}"
@@ -213,12 +214,11 @@ def _plot(
     rows = []
     gutter = _value_marks(limits, height, scale, look)
     for y, (characters, owners) in enumerate(canvas.rows(ascii_only=not look.unicode)):
-        named = [styles[owner] for owner in owners]
-        if cross is not None and owners[cross] < 0:
-            named[cross] = "cross"
+        if cross is not None and owners[cross] == BLANK:
             line = "│" if look.unicode else "|"
             characters = characters[:cross] + line + characters[cross + 1 :]
-        rows.append([*gutter[y], *pieces(characters, named)])
+            owners = owners[:cross] + bytes([_CROSS]) + owners[cross + 1 :]
+        rows.append([*gutter[y], *pieces(characters, owners, styles)])
     return rows
 
 

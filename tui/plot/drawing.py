@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len
 
@@ -12,16 +12,15 @@ Piece = tuple[str, str]
 Row = list[Piece]
 
 _NEAR = 4
+_STRETCH = re.compile(rb"(.)\1*", re.DOTALL)
 
 
-def pieces(characters: str, styles: Sequence[str]) -> Row:
-    """Characters with a style each as a row, those of one style put together."""
-    row, place = [], 0
-    for style, group in groupby(styles):
-        length = sum(1 for _ in group)
-        row.append((characters[place : place + length], style))
-        place += length
-    return row
+def pieces(characters: str, owners: bytes, styles: Mapping[int, str]) -> Row:
+    """Characters with a number each as a row, whose styles are those of the numbers."""
+    return [
+        (characters[match.start() : match.end()], styles[match[0][0]])
+        for match in _STRETCH.finditer(owners)
+    ]
 
 
 def fitted(row: Row, width: int) -> Row:

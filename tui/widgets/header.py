@@ -58,7 +58,7 @@ class Header(Widget):
 
     def refresh_line(self) -> None:
         """Draw anew unless the text is the same, which would cost bytes on a slow connection."""
-        if self.render().plain != self._shown:
+        if self._line().plain != self._shown:
             self.refresh()
 
     def watch_busy(self, busy: str) -> None:
@@ -72,6 +72,11 @@ class Header(Widget):
 
     def render(self) -> Text:
         """The line."""
+        line = self._line()
+        self._shown = line.plain
+        return line
+
+    def _line(self) -> Text:
         app = cast("LuthierApp", self.app)
         width = self.size.width
         title = Text(f"Luthier {app.glyphs.pointer} {printable(self.screen.title or '')}")
@@ -81,9 +86,7 @@ class Header(Widget):
         right = self._right(app, width)
         room = max(0, width - right.cell_len - 1)
         title.truncate(room, overflow="ellipsis" if app.glyphs.unicode else "crop")
-        line = Text.assemble(title, " " * (width - right.cell_len - title.cell_len), right)
-        self._shown = line.plain
-        return line
+        return Text.assemble(title, " " * (width - right.cell_len - title.cell_len), right)
 
     def _right(self, app: LuthierApp, width: int) -> Text:
         parts: list[tuple[str, str]] = []

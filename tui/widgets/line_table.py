@@ -92,6 +92,18 @@ class LineTable(ScrollView, can_focus=True):
             """The table."""
             return self.table
 
+    class Marked(Message):
+        """Other rows are marked now."""
+
+        def __init__(self, table: LineTable) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> LineTable:
+            """The table."""
+            return self.table
+
     class HeadingClicked(Message):
         """A heading was clicked."""
 
@@ -211,13 +223,13 @@ class LineTable(ScrollView, can_focus=True):
 
     def toggle_mark(self, key: str) -> None:
         """Mark a row, or take its mark off."""
-        self._marked ^= {key}
-        self.redraw()
+        self.set_marks(self._marked ^ {key})
 
     def set_marks(self, keys: Collection[str]) -> None:
         """Mark exactly these rows."""
         self._marked = set(keys) & set(self._keys)
         self.redraw()
+        self.post_message(self.Marked(self))
 
     # -- drawing -------------------------------------------------------------------------------
 
