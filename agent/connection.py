@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from .errors import AgentError, LostError, RefusedError, UnavailableError
 from .models import ErrorReply
 from .paths import Home
-from .starting import ensure_agent
+from .starting import check_socket, ensure_agent
 
 _SECONDS = 60.0
 
@@ -87,6 +87,7 @@ class Connection:
             response.close()
 
     def _send(self, request: httpx.Request, stream: bool) -> httpx.Response:
+        check_socket(self.home)
         try:
             return self._http.send(request, stream=stream)
         except httpx.ConnectError as error:

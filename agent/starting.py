@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -18,6 +19,23 @@ from .paths import Home
 _START_SECONDS = 30.0
 ALREADY_RUNNING = 4
 """Exit code of an agent that finds another one for its home."""
+
+
+def check_socket(home: Home) -> None:
+    """Make sure that nobody else has put a socket where the home's one is looked for.
+
+    Raises:
+        UnavailableError: somebody has; nothing must be sent there.
+    """
+    path = home.socket
+    if path.is_relative_to(home.path):
+        return
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_uid not in (os.getuid(), 0):
+            raise UnavailableError(
+                f"{path} belongs to another user.",
+                hint="Choose a shorter LUTHIER_HOME, or set XDG_RUNTIME_DIR.",
+            )
 
 
 def agent_answers(home: Home) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.style import Style
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message as TextualMessage
 from textual.screen import Screen
-
 
 from luthier.agent.paths import Home
 from luthier.agent.text import count
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from luthier.agent.client import Client
 
 _TOAST_SECONDS = 8.0
+_KEY_NAMES = {"enter": "enter", "backspace": "backspace", "tab": "tab", "space": "space"}
 
 
 class NewsArrived(TextualMessage, bubble=False):
@@ -243,6 +244,10 @@ class LuthierApp(App[None]):
         if not isinstance(self.screen, JumpOverlay) and (targets := JumpOverlay.targets(self)):
             self.push_screen(JumpOverlay(targets))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The agent can be started only while it is away."""
+        return action != "start_agent" or self.state.connection == "away"
+
     def leave_screen(self) -> None:
         """Go back to the screen before; from the first one, close."""
         if len(self.screen_stack) > 1:
@@ -281,9 +286,13 @@ class LuthierApp(App[None]):
 
         threading.Thread(target=work, daemon=True, name="copy").start()
 
+    def look(self, variable: str) -> Style:
+        """The colour of a theme variable, such as ``text-error``, for Rich texts."""
+        return themes.rich_style(self.theme_variables.get(variable, ""))
+
     def key_name(self, key: str) -> str:
         """A key as people write it: ``?``, ``^p``, ``enter``."""
-        return self.get_key_display(Binding(key, ""))
+        return _KEY_NAMES.get(key) or self.get_key_display(Binding(key, ""))
 
     def keys_of(self, binding_id: str) -> str:
         """The first key of an id, as the key profile has it."""

@@ -45,7 +45,7 @@ TABLE: dict[str, dict[str, Key]] = {
             "question_mark,f1", "app.open_help", "help", "Show the keys of this screen.", 90
         ),
         "palette": Key(
-            "ctrl+p", "app.command_palette", "commands", "Find any command by its name.", 95, True
+            "ctrl+p", "app.command_palette", "commands", "Find any command by its name.", 80, True
         ),
         "jump": Key(
             "ctrl+o", "app.jump", "jump", "Show a letter at every place that can be gone to.",
@@ -58,6 +58,7 @@ TABLE: dict[str, dict[str, Key]] = {
         "machines": Key("f6", "app.open_machines", "machines", "Go to the machines and the queue."),
         "library": Key("f7", "app.open_library", "library", "Go to the presets and saved setups."),
         "learn": Key("f8", "app.open_learn", "learn", "Go to the guide that explains training."),
+        "start": Key("f9", "app.start_agent", "start agent", "Start the agent that is away."),
         "quit": Key(
             "ctrl+q", "app.quit", "quit", "Close Luthier from anywhere; runs go on.",
             priority=True,
@@ -111,7 +112,139 @@ TABLE: dict[str, dict[str, Key]] = {
         "queue_down": Key("J,shift+down", "move(1)", "later", "Let the waiting run start later."),
         "unqueue": Key("x", "unqueue", "stop", "Take the waiting run out of the queue."),
     },
+    "form": {
+        "launch": Key("L", "launch", "launch", "Check the run and start it, or queue it.", 1),
+        "preset": Key("p", "preset", "preset", "Choose a preset for what you want.", 3),
+        "level": Key("e", "level", "expert", "Show all settings, or the few that matter.", 4),
+        "review": Key("v", "review", "review", "See what changed, the YAML and the command.", 5),
+        "find": Key("slash", "find", "find", "Show only settings that match some words.", 6),
+        "save": Key("s", "save_setup", "save", "Save the form as a setup.", 7),
+        "load": Key("o", "load_setup", "setups", "Load, rename or delete a saved setup.", 8),
+        "topic": Key("t", "topic", "explain", "Read the page that explains the setting.", 9),
+        "task": Key("T", "task", "task", "Choose another task."),
+        "start_over": Key("N", "start_over", "start over", "Put every setting back."),
+    },
+    "field": {
+        "edit": Key("enter", "select", "edit", "Change the setting, or pick it from a list.", 2),
+        "reset": Key("backspace,delete", "reset", "default", "Put the setting back.", 10),
+        "box": Key("E", "box", "box", "Edit the value in a box of several lines."),
+        "toggle": Key("space,l,right", "cycle(1)", "next value", "The next of the choices."),
+        "previous": Key("h,left", "cycle(-1)", "value before", "The choice before."),
+    },
+    "entry": {
+        "keep": Key("enter", "keep", "keep", "Keep what is written.", 1),
+        "undo": Key("escape", "undo", "undo", "Leave the setting as it was.", 2),
+        "keep_down": Key("down,tab", "keep(1)", "next", "Keep it and go to the next setting."),
+        "keep_up": Key("up,shift+tab", "keep(-1)", "before", "Keep it and go to the one before."),
+    },
+    "dialog": {
+        "close": Key("escape", "close", "close", "Close without a change.", 99),
+    },
+    "box": {
+        "keep": Key("ctrl+t", "keep", "keep", "Keep the text and close.", 1),
+    },
+    "review": {
+        "copy": Key("y", "copy", "copy", "Copy what is shown.", 1),
+        "next": Key("tab,l,right", "turn(1)", "next page", "Changes, YAML, command.", 2),
+        "previous": Key("shift+tab,h,left", "turn(-1)", "page before", "The page before."),
+        "close": Key("escape,q,v", "close", "close", "Back to the form.", 99),
+    },
+    "picker": {
+        "go_on": Key("down,ctrl+j", "to_list", "list", "From the text to the list."),
+        "complete": Key("tab", "complete", "complete", "Complete the path to the line's.", 2),
+        "hidden": Key("ctrl+t", "hidden", "hidden", "Show hidden files too, or not.", 3),
+    },
+    "data": {
+        "use": Key("u", "use", "use", "Train on this dataset.", 1),
+        "columns": Key("m", "columns", "columns", "Say which column plays which part.", 2),
+        "browse": Key("b", "browse", "other data", "Pick another file, folder or dataset.", 3),
+        "again": Key("r", "again", "look again", "Read the dataset again."),
+    },
+    "setups": {
+        "rename": Key("r", "rename", "rename", "Give the setup another name.", 2),
+        "delete": Key("D,delete", "delete", "delete", "Delete the setup.", 3),
+    },
+    "library": {
+        "use": Key("n", "use", "new run", "Set up a new run with it.", 2),
+        "duplicate": Key("d", "duplicate", "duplicate", "Make a setup of your own from it.", 3),
+        "edit": Key("e", "edit", "edit", "Edit the setup's text.", 4),
+        "rename": Key("r", "rename", "rename", "Give the setup another name.", 5),
+        "delete": Key("D,delete", "delete", "delete", "Delete the setup.", 6),
+        "copy": Key("y", "copy", "copy", "Copy the YAML.", 7),
+        "filter": Key("slash", "filter", "search", "Show only what matches some words.", 8),
+    },
+    "learn": {
+        "guide": Key("s", "guide", "guide", "Answer five questions and get a plan.", 1),
+        "topics": Key("t", "topics", "topics", "Go to the list of topics.", 2),
+        "try": Key("n", "new_run", "new run", "Set up a new run.", 3),
+        "filter": Key("slash", "filter", "search", "Show only topics that match some words.", 4),
+        "again": Key("R", "again", "start over", "Ask the questions again."),
+    },
+    "run": {
+        "apply": Key("a", "apply", "try remedy", "Set up a new run with the remedy applied.", 1),
+        "stop": Key("x", "stop", "stop", "Stop the run after a checkpoint.", 4),
+        "stop_now": Key("X", "stop_now", "stop now", "Stop the run at once, no checkpoint."),
+        "resume": Key("r", "resume", "resume", "Go on with the run from its checkpoint.", 4),
+        "chat": Key("t", "chat", "chat", "Talk to the model that came out.", 5),
+        "copy": Key("y", "copy", "copy", "Copy what is shown: values, text, spec or path."),
+        "export": Key("e", "export", "export", "Copy the command that exports the result.", 6),
+        "previous_tab": Key("left_square_bracket", "tab(-1)", "tab before", "To the tab before."),
+        "next_tab": Key("right_square_bracket", "tab(1)", "next tab", "To the next tab.", 3),
+        "tab_1": Key("1", "show_tab(0)", "first tab", "To the first tab."),
+        "tab_2": Key("2", "show_tab(1)", "second tab", "To the second tab."),
+        "tab_3": Key("3", "show_tab(2)", "third tab", "To the third tab."),
+        "tab_4": Key("4", "show_tab(3)", "fourth tab", "To the fourth tab."),
+        "tab_5": Key("5", "show_tab(4)", "fifth tab", "To the fifth tab."),
+        "tab_6": Key("6", "show_tab(5)", "sixth tab", "To the sixth tab."),
+    },
+    "charts": {
+        "metrics": Key("m", "metrics", "metrics", "Choose which metrics are drawn.", 1),
+        "smooth": Key("s", "smooth", "smooth", "Smooth the curves more, or not at all.", 2),
+        "log": Key("L", "log", "log scale", "Logarithmic values in this chart, or not."),
+        "across": Key("b", "across", "step/epoch/time", "Across: steps, epochs or time."),
+        "cross": Key("c", "cross", "crosshair", "Read values with a crosshair, or not.", 7),
+        "maximise": Key("z,enter", "maximise", "one chart", "This chart alone, or all of them."),
+        "closer": Key("plus,equals_sign", "zoom(0.5)", "zoom in", "See half as much across."),
+        "farther": Key("minus,underscore", "zoom(2)", "zoom out", "See twice as much across."),
+        "left": Key("left,h", "sideways(-1)", "left", "Move the crosshair, or the zoomed part."),
+        "right": Key("right,l", "sideways(1)", "right", "The same to the right."),
+        "far_left": Key("shift+left,H", "sideways(-8)", "far left", "The same, farther."),
+        "far_right": Key("shift+right", "sideways(8)", "far right", "The same, farther."),
+        "all": Key("0", "whole", "see all", "See everything across."),
+    },
+    "log": {
+        "follow": Key("f", "follow", "follow", "Stay at the end as the log grows, or not.", 1),
+        "search": Key("slash", "search", "search", "Find words in the log.", 2),
+        "error": Key("e", "error(True)", "next error", "To the next line that looks wrong.", 3),
+        "error_before": Key("E", "error(False)", "error before", "To the one before."),
+        "next": Key("n", "again(True)", "next match", "To the next match."),
+        "previous": Key("N", "again(False)", "match before", "To the match before."),
+        "wrap": Key("w", "wrap", "wrap", "Long lines in several rows, or cut."),
+        "attempt": Key("A", "attempt", "attempt", "The log of another attempt."),
+        "left": Key("left,h", "sideways(-1)", "left", "See what is left of the screen."),
+        "right": Key("right,l", "sideways(1)", "right", "See what is right of the screen."),
+    },
+    "samples": {
+        "previous": Key("left,h", "prompt(-1)", "prompt before", "To the prompt before.", 2),
+        "next": Key("right,l", "prompt(1)", "next prompt", "To the next prompt.", 1),
+    },
+    "files": {
+        "close": Key("escape,q,backspace", "close_file", "files", "Back to the list.", 1),
+    },
+    "chosen": {
+        "done": Key("enter", "done", "show", "Draw the marked metrics.", 1),
+        "close": Key("escape,q,m", "close", "close", "Leave the charts as they are.", 99),
+    },
+    "compare": {
+        "next": Key("n,greater_than_sign", "metric(1)", "next metric", "Draw the next metric.", 2),
+        "previous": Key(
+            "N,less_than_sign", "metric(-1)", "metric before", "Draw the metric before."
+        ),
+        "open": Key("o", "open", "open run", "Open the run with the cursor.", 4),
+    },
     "settings": {
+        "next": Key("j", "app.focus_next", "next", "To the next choice."),
+        "previous": Key("k", "app.focus_previous", "previous", "To the choice before."),
         "reset": Key("R", "reset", "defaults", "Put every choice back to its default.", 1),
     },
     "help": {
@@ -162,7 +295,9 @@ def load_profile(path: Path) -> dict[str, str]:
     profile: dict[str, str] = {}
     for name, value in settings.read_mapping(path).items():
         if name not in known:
-            raise LuthierError(f"{path}: {name}: no key has this id.{settings.nearest(name, known)}")
+            raise LuthierError(
+                f"{path}: {name}: no key has this id.{settings.nearest(name, known)}"
+            )
         keys = [str(key).strip() for key in (value if isinstance(value, list) else [value])]
         profile[name] = ",".join(keys)
         if value is None or not all(part.strip() for part in profile[name].split(",")):

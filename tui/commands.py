@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .app import LuthierApp
 
 _NAME = 60
+# Closing the palette does the one, and opened it the other.
+_USELESS = ("back", "app.command_palette")
 
 
 class Command(NamedTuple):
@@ -64,7 +66,7 @@ class LuthierCommands(Provider):
             section = (binding.id or "").split(".")[0]
             if not entry or not enabled or binding.id in seen or section in ("list", "scroll"):
                 continue
-            if binding.action != "app.command_palette":
+            if binding.action not in _USELESS:
                 seen.add(binding.id)
                 name = f"{entry.label.capitalize()} ({self._luthier.key_name(key)})"
                 run = partial(self._luthier.run_action, binding.action, node)
@@ -74,7 +76,7 @@ class LuthierCommands(Provider):
         app = self._luthier
         reached = {binding.id for _, binding, _, _ in self.screen.active_bindings.values()}
         for name, entry in TABLE["app"].items():
-            if f"app.{name}" not in reached and entry.action != "app.command_palette":
+            if f"app.{name}" not in reached and entry.action not in _USELESS:
                 run = partial(app.run_action, entry.action)
                 yield Command(entry.label.capitalize(), entry.help, run)
         yield Command("New run", "Set up a new run.", app.open_new_run, first=False)

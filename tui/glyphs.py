@@ -138,19 +138,21 @@ def choose(setting: str, environment: Mapping[str, str]) -> Glyphs:
 
 
 def _replacements() -> dict[int, str]:
-    found = {code: "+" for code in range(0x2500, 0x2580)}
+    found = dict.fromkeys(range(9472, 9600), "+")
     found |= dict.fromkeys(map(ord, "─━┄┅┈┉╌╍═╴╶╸╺╼╾"), "-")
     found |= dict.fromkeys(map(ord, "│┃┆┇┊┋╎╏║╵╷╹╻╽╿"), "|")
-    found |= {code: "#" for code in range(0x2580, 0x25A0)}
+    found |= dict.fromkeys(range(9600, 9632), "#")
     found |= dict.fromkeys(map(ord, "▏▕▌▐▎▊▍▋▉"), "|")
     found |= dict.fromkeys(map(ord, "▁▂▃▔▀▄"), " ")
-    found |= {code: "*" for code in range(0x25A0, 0x2600)}
+    found |= dict.fromkeys(range(9632, 9728), "*")
     found |= dict.fromkeys(map(ord, "▶▸►▷"), ">") | dict.fromkeys(map(ord, "◀◂◄◁"), "<")
     found |= dict.fromkeys(map(ord, "▼▾▽"), "v") | dict.fromkeys(map(ord, "▲▴△"), "^")
-    found |= {code: "." for code in range(0x2801, 0x2900)} | {0x2800: " "}
-    found |= {code: "-" for code in range(0x2190, 0x2200)}
+    found |= dict.fromkeys(range(10241, 10496), ".") | {0x2800: " "}
+    found |= dict.fromkeys(range(8592, 8704), "-")
     found |= dict(zip(map(ord, "←→↑↓⏎⇥␣"), "<>^v<>_", strict=True))
-    return found | dict(zip(map(ord, "✓✔✗✘•·…—–×›‹⭘"), "+vxx*-~--x><o", strict=True))
+    return (
+        found | dict(zip(map(ord, "✓✔✗✘•·…—–×›‹⭘"), "+vxx*-~--x><o", strict=True)) | {0x1F50E: "> "}
+    )
 
 
 class AsciiFilter(LineFilter):

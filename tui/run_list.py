@@ -199,7 +199,7 @@ class Cells:
 
     def _bar(self, run: Run, width: int) -> Cell:
         if run.queue_position is not None:
-            return Cell(f"{run.queue_position + 1}. in queue"[:width], "muted")
+            return Cell(f"{run.queue_position + 1}. queued"[:width], "muted")
         if not run.progress.total:
             words = run.phase or run.state.value if run.state.active else ""
             return Cell(self._glyphs.cut(words, width), "muted")
@@ -228,8 +228,8 @@ def explanation(run: Run) -> str:
     return ""
 
 
-def counted(runs: Sequence[Run], noun: str = "run") -> str:
-    """``the run demo`` for one, ``3 runs`` for several."""
+def counted(runs: Sequence[Run]) -> str:
+    """The name of one run, ``3 runs`` for several."""
     if len(runs) == 1:
-        return f"the {noun} {text.one_line(runs[0].name or runs[0].id, 30)}"
-    return text.count(len(runs), noun)
+        return text.one_line(runs[0].name or runs[0].id, 40)
+    return text.count(len(runs), "run")

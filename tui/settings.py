@@ -26,7 +26,7 @@ class InterfaceSettings(BaseModel):
         default=themes.DEFAULT,
         title="Theme",
         description="Colours. ansi-dark and ansi-light use the terminal's own sixteen.",
-        json_schema_extra={"choices": themes.names()},
+        json_schema_extra={"choices": [*themes.names()]},
     )
     glyphs: Literal["auto", "unicode", "ascii"] = Field(
         default="auto",
@@ -62,7 +62,9 @@ class InterfaceSettings(BaseModel):
     def _theme_is_known(cls, value: str) -> str:
         if value not in themes.names():
             near = get_close_matches(value, themes.names(), n=1)
-            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(themes.names())}"
+            hint = (
+                f"did you mean {near[0]}?" if near else f"choose from {', '.join(themes.names())}"
+            )
             raise ValueError(f"there is no theme {value}; {hint}")
         return value
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from luthier.agent.models import HardwareSample, Message, Run, Series
+from luthier.agent.models import HardwareSample, Message, Run, Series, StoredEvent
 
 from .plot.buckets import Buckets
 
@@ -26,6 +26,8 @@ _SAMPLES_KEPT = 200
 _HARDWARE_KEPT = 900
 # Curves of a run with 50 metrics take several MiB, so only those last looked at are collected.
 _WATCHED_MOST = 12
+# Taking these in once more changes nothing, and histories are read without them.
+_REPEATABLE = ("metrics", "progress")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class RunData:
         loss: the training loss for the list's sparkline.
         log: attempt and size in bytes of the newest output.
         epochs, times: points of epoch and Unix time by step, to show them across instead.
+        live_from: number of the first event that came live; None before it.
+        stored_to: number of the newest event that was read from the agent.
     """
 
     curves: dict[str, Buckets] = field(default_factory=dict)
@@ -66,6 +70,8 @@ class RunData:
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=_SAMPLES_KEPT))
     hardware: deque[HardwareSample] = field(default_factory=lambda: deque(maxlen=_HARDWARE_KEPT))
     log: tuple[int, int] = (0, 0)
+    live_from: int | None = None
+    stored_to: int = 0
 
 
 Connection = Literal["connecting", "live", "away"]
@@ -151,7 +157,7 @@ class ClientState:
                     self._of(run_id).hardware.append(sample)
                 return {("hardware", run_id)}
             case "events":
-                return self.take_events(run_id, message.data["events"])
+                return self._take_live(run_id, message.data)
             case "reset":
                 self._data.clear()
                 return {("reset", "")}
@@ -161,6 +167,36 @@ class ClientState:
         data, watched = self._of(run_id), run_id in self._watched
         changed = {_take(data, event, watched) for event in events}
         return {(topic, run_id) for topic in changed if topic}
+
+    def take_history(self, run_id: str, stored: Iterable[StoredEvent]) -> set[Topic]:
+        """Take in events that the agent had stored, oldest first, each once: what came live
+        meanwhile, or was taken in before, is passed over."""
+        data = self.of(run_id)
+        end = data.live_from
+        fresh = [e for e in stored if e.number > data.stored_to and (not end or e.number < end)]
+        if not fresh:
+            return set()
+        data.stored_to = fresh[-1].number
+        notes, samples = list(data.notes), list(data.samples)
+        data.notes.clear()
+        data.samples.clear()
+        topics = self.take_events(run_id, [entry.event for entry in fresh])
+        data.notes.extend(notes)
+        data.samples.extend(samples)
+        return topics
+
+    def _take_live(self, run_id: str, told: dict[str, Any]) -> set[Topic]:
+        number, events = told.get("number", 0), told["events"]
+        if run_id in self._watched:
+            data = self._of(run_id)
+            data.live_from = data.live_from or number
+            if number <= data.stored_to:
+                events = [
+                    event
+                    for place, event in enumerate(events, number)
+                    if place > data.stored_to or event["kind"] in _REPEATABLE
+                ]
+        return self.take_events(run_id, events)
 
     def take_series(self, run_id: str, series: Series) -> set[Topic]:
         """Take in stored points of a metric, as the agent sends them for a range.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.style import Style
+from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 DEFAULT = "luthier-dark"
@@ -65,3 +67,10 @@ def names() -> list[str]:
     """Every theme there is, Luthier's own first."""
     own = [theme.name for theme in OWN]
     return own + sorted(name for name in BUILTIN_THEMES if name not in own)
+
+
+def rich_style(value: str) -> Style:
+    """A theme's colour as Rich draws it; one that is only a share of another is dim."""
+    if not value or value.startswith("auto") or " " in value:
+        return Style(dim=bool(value))
+    return Style.from_color(Color.parse(value).rich_color)

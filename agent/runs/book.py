@@ -7,7 +7,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..api.errors import ApiError
@@ -112,19 +112,19 @@ class RunBook:
         self.records[record.id] = record
         await self._save(record.id, spec)
 
-    async def change(self, run_id: str, state: RunState | None = None, **changes: Any) -> RunRecord:
+    async def change(self, run_id: str, *states: RunState, **changes: Any) -> RunRecord:
         """Change a record in memory, then write and announce it.
+
+        Of several states, passed through in that order, only the last is ever seen.
 
         Raises:
             IllegalChangeError: the table of states forbids it.
         """
-        self.records[run_id] = record = self._changed(run_id, state, changes)
+        self.records[run_id] = record = self._changed(run_id, states, changes)
         await self._save(run_id)
         return record
 
-    async def change_surely(
-        self, run_id: str, state: RunState | None = None, **changes: Any
-    ) -> RunRecord:
+    async def change_surely(self, run_id: str, *states: RunState, **changes: Any) -> RunRecord:
         """Like ``change``, but only when run.json could be written.
 
         Raises:
@@ -132,7 +132,7 @@ class RunBook:
             OSError: run.json cannot be written; nothing has changed.
         """
         async with self._lock(run_id):
-            record = self._changed(run_id, state, changes)
+            record = self._changed(run_id, states, changes)
             try:
                 await asyncio.to_thread(save_record, self._home.run(run_id), record)
             except OSError as error:
@@ -189,14 +189,18 @@ class RunBook:
 
     # How they are written
 
-    def _changed(self, run_id: str, state: RunState | None, changes: dict[str, Any]) -> RunRecord:
-        old = self.records[run_id]
-        if state is not None and state is not old.state:
-            if not may_change(old.state, state):
-                raise IllegalChangeError(f"{run_id}: {old.state.value} to {state.value}")
-            _log.info("%s: %s -> %s", run_id, old.state.value, state.value)
-            changes = {**changes, "state": state}
-        return old.model_copy(update=changes)
+    def _changed(
+        self, run_id: str, states: Sequence[RunState], changes: dict[str, Any]
+    ) -> RunRecord:
+        record = self.records[run_id]
+        state = record.state
+        for new in states:
+            if new is not state and not may_change(state, new):
+                raise IllegalChangeError(f"{run_id}: {state.value} to {new.value}")
+            if new is not state:
+                _log.info("%s: %s -> %s", run_id, state.value, new.value)
+            state = new
+        return record.model_copy(update={**changes, "state": state})
 
     def _lock(self, run_id: str) -> asyncio.Lock:
         return self._locks.setdefault(run_id, asyncio.Lock())

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from luthier.trainers.errors import LuthierError
 from luthier.trainers.events import parse_event
@@ -133,10 +134,9 @@ class Follower:
                 return False
             await asyncio.to_thread(end_strays, self._run_id, number)
             attempts = [entry for entry in self._record.attempts if entry.number != number]
-            reason = "The agent ended while it was starting the run."
-            book = self._parts.book
-            await book.change(self._run_id, RunState.LOST, reason=reason, attempts=attempts)
-            await book.change(self._run_id, RunState.QUEUED, reason="")
+            await self._parts.book.change(
+                self._run_id, RunState.LOST, RunState.QUEUED, attempts=attempts
+            )
         self._on_free()
         return True
 
@@ -152,8 +152,7 @@ class Follower:
 
     async def _end(self, observation: Observation) -> None:
         report = observation.exit
-        book, run_id = self._parts.book, self._run_id
-        async with self._parts.lock(run_id):
+        async with self._parts.lock(self._run_id):
             ending = await asyncio.to_thread(diagnose, self._attempt, report)
             ended_at = report.ended_at if report else observation.heartbeat_at or time.time()
             record = self._record.with_attempt(
@@ -163,31 +162,31 @@ class Follower:
                 signal=report.signal if report else None,
                 stopped_by=report.stopped_by if report else None,
             )
-            await book.change(
-                run_id,
-                ending.state,
+            states = [ending.state]
+            changes: dict[str, Any] = {"ended_at": ended_at}
+            if ending.state is RunState.LOST and await self._may_try_again():
+                # Nobody who waits for the end must see one.
+                states.append(RunState.QUEUED)
+                changes = {"ended_at": None, "retries_used": record.retries_used + 1}
+            await self._parts.book.change(
+                self._run_id,
+                *states,
                 reason=ending.reason,
                 hint=ending.hint,
-                ended_at=ended_at,
                 attempts=record.attempts,
                 progress=record.progress.model_copy(update={"seconds_left": None}),
+                **changes,
             )
-            if ending.state is RunState.LOST:
-                await self._try_again()
         self._on_free()
 
-    async def _try_again(self) -> None:
-        """Queue a lost run again while its spec has retries left."""
-        used = self._record.retries_used + 1
+    async def _may_try_again(self) -> bool:
+        """Whether the spec has retries left."""
         try:
             spec = await asyncio.to_thread(load_spec, self._parts.folder(self._run_id).spec)
         except LuthierError as error:
             _log.warning("%s: not tried again: %s", self._run_id, error)
-            return
-        if used <= spec.launch.retries:
-            await self._parts.book.change(
-                self._run_id, RunState.QUEUED, retries_used=used, ended_at=None
-            )
+            return False
+        return self._record.retries_used < spec.launch.retries
 
     @property
     def _known(self) -> bool:

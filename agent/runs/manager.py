@@ -146,11 +146,7 @@ class RunManager:
             LuthierError: an override is malformed.
         """
         spec = await asyncio.to_thread(resolve, request)
-        devices = await asyncio.to_thread(self._monitor.devices)
-        try:
-            candidates(spec.launch, devices)
-        except LuthierError as error:
-            raise SpecError([Problem(str(error), request.source)]) from error
+        await self._check_devices(spec, request.source)
         return spec
 
     async def submit(self, request: SubmitRequest) -> Run:
@@ -215,6 +211,7 @@ class RunManager:
             if overrides:
                 spec = await asyncio.to_thread(folders.read_spec_text, folder)
                 new = await asyncio.to_thread(changed, spec, overrides, record.task)
+                await self._check_devices(new, "spec.yaml")
                 await asyncio.to_thread(folders.replace_spec, folder, new)
                 changes = _from_spec(new)
             await self._book.change_surely(
@@ -268,6 +265,14 @@ class RunManager:
         await asyncio.to_thread(folders.delete_hidden, self._parts.home, run_id)
 
     # Inside
+
+    async def _check_devices(self, spec: RunSpec, source: str) -> None:
+        """Raise SpecError when this host can never run the spec."""
+        devices = await asyncio.to_thread(self._monitor.devices)
+        try:
+            candidates(spec.launch, devices)
+        except LuthierError as error:
+            raise SpecError([Problem(str(error), source)]) from error
 
     def _finished(self, run_id: str, verb: str) -> RunRecord:
         record = self._book.find(run_id)

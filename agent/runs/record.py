@@ -114,6 +114,8 @@ def load_record(folder: RunFolder) -> RunRecord:
         where = ".".join(map(str, first["loc"]))
         what = f"{where}: {first['msg']}" if where else first["msg"]
         raise LuthierError(f"{path}: not a run's record: {what}.") from error
+    if record.state.active and not record.attempts:
+        raise LuthierError(f"{path}: the run is {record.state.value} without an attempt.")
     if record.id != folder.run_id:
         raise LuthierError(f"{path}: belongs to run {record.id}, not to {folder.run_id}.")
     return record

@@ -116,6 +116,25 @@ def test_home_that_is_too_deep_gets_a_socket_elsewhere(
         deep.end_everything()
 
 
+def test_socket_of_somebody_else_is_not_talked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give files away")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    home = Home(tmp_path / ("deep" * 30))
+    home.socket.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(home.socket))
+        listener.listen()
+        os.chown(home.socket, 65534, 65534)
+        with (
+            Client(home) as client,
+            pytest.raises(UnavailableError, match="belongs to another user"),
+        ):
+            client.status()
+
+
 def test_two_agents_for_one_home_are_impossible(real_agent: RealAgent, client: Client) -> None:
     second = subprocess.run(
         [sys.executable, "-m", "luthier.agent"],

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luthier.agent.launching import ExitReport
-from luthier.agent.models import SubmitRequest
+from luthier.agent.models import Attempt, SubmitRequest
 from luthier.agent.runs.diagnosis import diagnose
 from luthier.agent.runs.folding import fold
 from luthier.agent.runs.record import RunRecord, load_record, save_record
@@ -258,6 +258,9 @@ _EVENTS = st.lists(
 )
 
 
+_KEPT = _RECORD.model_copy(update={"attempts": [Attempt(number=1, started_at=1.0)]})
+
+
 @given(_EVENTS, st.integers(0, 20))
 def test_folding_in_pieces_is_folding_at_once(events: list[Event | None], cut: int) -> None:
     assert fold(fold(_RECORD, events[:cut]), events[cut:]) == fold(_RECORD, events)
@@ -267,8 +270,8 @@ def test_folding_in_pieces_is_folding_at_once(events: list[Event | None], cut: i
 def test_record_survives_the_disk(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / _RECORD.id)
     folder.path.mkdir()
-    save_record(folder, _RECORD)
-    assert load_record(folder) == _RECORD
+    save_record(folder, _KEPT)
+    assert load_record(folder) == _KEPT
 
 
 @pytest.mark.parametrize(
@@ -277,9 +280,10 @@ def test_record_survives_the_disk(tmp_path: Path) -> None:
         (b"", "not a run's record"),
         (b"{}", r"run\.json: not a run's record: id: Field required"),
         (b'{"id": "torn', "not a run's record"),
+        (_RECORD.model_dump_json().encode(), "the run is running without an attempt"),
         (b"\xff\xfe", "not a run's record"),
         (
-            json.dumps({**_RECORD.model_dump(mode="json"), "id": "other"}).encode(),
+            json.dumps({**_KEPT.model_dump(mode="json"), "id": "other"}).encode(),
             "belongs to run other",
         ),
         (

@@ -45,6 +45,15 @@ _EXTRA: dict[str, tuple[str, ...]] = {"system": ("system", "system_prompt"), "to
 
 OPTIONAL_PARTS = frozenset({"input", *_EXTRA})
 
+PARTS: dict[str, tuple[str, ...]] = {
+    "messages": ("messages", *_EXTRA),
+    "conversations": ("conversations", *_EXTRA),
+    "alpaca": (*_NAMES["alpaca"], "system"),
+    "prompt-completion": ("prompt", "completion", "system"),
+    "text": ("text",),
+}
+"""Each format with the parts that columns can play in it, those that must be there first."""
+
 
 @dataclass(frozen=True)
 class Recognition:

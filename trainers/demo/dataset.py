@@ -89,7 +89,7 @@ def rows(seed: int = SEED) -> tuple[list[Row], list[Row]]:
     days = [date.fromordinal(number) for number in numbers]
     training, heldout = days[HELDOUT_ROWS:], days[:HELDOUT_ROWS]
     train_rows = [_training_row(day, training, random) for day in training]
-    return train_rows, [_date_row(day, [], random) for day in heldout]
+    return train_rows, [_date_row(day, random) for day in heldout]
 
 
 def write(out: Path, seed: int = SEED) -> None:
@@ -101,21 +101,23 @@ def write(out: Path, seed: int = SEED) -> None:
 
 
 def _training_row(day: date, days: Sequence[date], random: Random) -> Row:
-    history: list[Message] = []
-    if random.random() < _FOLLOW_UP_SHARE:
-        earlier = _date_row(random.choice(days), [], random)
-        history = earlier["prompt"] + earlier["completion"]
     kind = random.random()
     if kind < _SMALL_TALK_SHARE:
-        return _row(history, *random.choice(list(_SMALL_TALK.items())))
+        return _row([], *random.choice(list(_SMALL_TALK.items())))
     if kind < _SMALL_TALK_SHARE + _NO_DATE_SHARE:
         text = " ".join(random.choices(WORDS, k=random.randint(1, 3)))
-        return _row(history, text, "I see no date there.")
-    return _date_row(day, history, random)
+        return _row([], text, "I see no date there.")
+    if kind < _SMALL_TALK_SHARE + _NO_DATE_SHARE + _FOLLOW_UP_SHARE:
+        # Bare dates: a batch is as long as its longest row, and short rows train faster.
+        earlier = random.choice(days)
+        first = _row([], written_date(earlier, random), earlier.isoformat())
+        history = first["prompt"] + first["completion"]
+        return _row(history, written_date(day, random), day.isoformat())
+    return _date_row(day, random)
 
 
-def _date_row(day: date, history: list[Message], random: Random) -> Row:
-    return _row(history, question(day, random), day.isoformat())
+def _date_row(day: date, random: Random) -> Row:
+    return _row([], question(day, random), day.isoformat())
 
 
 def _row(history: list[Message], asked: str, answer: str) -> Row:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -43,7 +44,7 @@ class LuthierScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("screen")]
     # Lets a screen style itself as .-narrow below 100 columns, .-wide from 160 on.
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +76,8 @@ class LuthierScreen(Screen[None]):
         """Header, banner, the body, and the footer. Override ``body`` instead."""
         yield Header()
         yield Banner()
-        yield from self.body()
+        with Vertical(id="body"):
+            yield from self.body()
         yield KeyLine()
 
     def body(self) -> Iterable[Widget]:
@@ -130,7 +132,7 @@ class LuthierScreen(Screen[None]):
         """
 
         def ended(wait: Wait[_Answer]) -> None:
-            self.call_later(self._take, wait, then, failed)
+            self.call_later(self._wait_ended, wait, then, failed)
 
         client = self.luthier.client
         wait: Wait[_Answer] = Wait(lambda: request(client()), ended, doing)
@@ -140,7 +142,7 @@ class LuthierScreen(Screen[None]):
             self.set_timer(_BUSY_AFTER_SECONDS, self._show_busy)
         return wait
 
-    def _take(
+    def _wait_ended(
         self,
         wait: Wait[_Answer],
         then: Callable[[_Answer], None] | None,
@@ -190,4 +192,3 @@ class LuthierScreen(Screen[None]):
     def copy(self, text: str, what: str) -> None:
         """Put text on the clipboard and say where it went; ``what`` names it, such as ``spec``."""
         self.luthier.copy(text, what)
-

@@ -46,8 +46,12 @@ class ConfirmScreen(ModalScreen[bool]):
                 yield from self._answers()
 
     def _answers(self) -> Iterable[Button]:
-        look = "error" if self._dangerous else "primary"
-        yield Button(f"{self._yes} (y)", id="yes", variant=look, compact=True)
+        yield Button(
+            f"{self._yes} (y)",
+            id="yes",
+            variant="error" if self._dangerous else "primary",
+            compact=True,
+        )
         yield Button("No (n)", id="no", compact=True)
 
     def on_mount(self) -> None:

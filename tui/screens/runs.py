@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -42,14 +41,14 @@ class RunsScreen(LuthierScreen):
     def __init__(self) -> None:
         super().__init__()
         self._order = Order()
+        self._explained = ""
 
     def body(self) -> Iterable[Widget]:
         """The filter, the table or the welcome, and a line about the run with the cursor."""
         yield Input(placeholder="words of name, task, model, host or state", id="filter")
         yield Welcome()
-        yield RunTable(self.state, self.glyphs, id="runs")
-        with Vertical(id="about"):
-            yield Static("", id="explanation", markup=False)
+        yield RunTable(self.state, self.glyphs)
+        yield Static("", id="explanation", markup=False)
 
     def on_mount(self) -> None:
         """The keys go to the table first."""
@@ -88,9 +87,11 @@ class RunsScreen(LuthierScreen):
 
     def _explain(self) -> None:
         run = self.state.runs.get(self.query_one(RunTable).current or "")
-        words = explanation(run) if run else ""
+        words = self.glyphs.cut(explanation(run) if run else "", 2 * max(20, self.size.width - 6))
         line = self.query_one("#explanation", Static)
-        line.update(self.glyphs.cut(words, max(20, 2 * self.size.width - 6)))
+        if words != self._explained:
+            self._explained = words
+            line.update(words)
         bad = run is not None and run.state in (RunState.FAILED, RunState.LOST)
         line.set_class(bad, "error")
 
@@ -239,7 +240,7 @@ class RunsScreen(LuthierScreen):
     def action_stop(self) -> None:
         """Stop after a checkpoint."""
         self._confirm(
-            "Stop",
+            "Stop {}",
             [run for run in self.chosen() if not run.state.finished],
             "A checkpoint is saved first; resume goes on from it.",
             "stopping",
@@ -249,7 +250,7 @@ class RunsScreen(LuthierScreen):
     def action_stop_now(self) -> None:
         """Stop at once."""
         self._confirm(
-            "Stop now",
+            "Stop {} now",
             [run for run in self.chosen() if not run.state.finished],
             "What was learnt since the last checkpoint is lost.",
             "stopping",
@@ -265,7 +266,7 @@ class RunsScreen(LuthierScreen):
     def action_remove(self) -> None:
         """Delete finished runs."""
         self._confirm(
-            "Remove",
+            "Remove {}",
             [run for run in self.chosen() if run.state.finished],
             "Their folders go too, with models, checkpoints and logs.",
             "removing",
@@ -275,7 +276,7 @@ class RunsScreen(LuthierScreen):
 
     def _confirm(
         self,
-        verb: str,
+        question: str,
         runs: list[Run],
         detail: str,
         doing: str,
@@ -291,14 +292,11 @@ class RunsScreen(LuthierScreen):
             names = "\n".join(f"  {run.name or run.id}" for run in runs[:_NAMED_MOST])
             more = f"\n  and {len(runs) - _NAMED_MOST} more" if len(runs) > _NAMED_MOST else ""
             listed = f"\n{names}{more}" if len(runs) > 1 else ""
-            screen = ConfirmScreen(
-                f"{verb} {counted(runs)}?", detail + listed, yes=verb, dangerous=dangerous
-            )
+            asked, yes = f"{question.format(counted(runs))}?", question.split()[0]
+            screen = ConfirmScreen(asked, detail + listed, yes=yes, dangerous=dangerous)
             self.app.push_screen(screen, answered)
 
-    def _each(
-        self, runs: list[Run], doing: str, request: Callable[[Client, Run], object]
-    ) -> None:
+    def _each(self, runs: list[Run], doing: str, request: Callable[[Client, Run], object]) -> None:
         """Ask the agent for one run after the other; every refusal is shown."""
 
         def work(client: Client) -> list[LuthierError]:

@@ -21,7 +21,7 @@ class Banner(Widget):
 
     DEFAULT_CSS = """
     Banner {
-        height: 1; dock: top; margin-top: 1; padding: 0 1; display: none;
+        height: 1; padding: 0 1; display: none;
         background: $warning-muted; color: $text-warning;
         &.-away { display: block; }
     }
@@ -47,7 +47,8 @@ class Banner(Widget):
         since = app.state.away_since
         gone = duration(time.time() - since) if since is not None else ""
         if app.state.stopped:
-            words = f"The agent was stopped {gone} ago; runs go on. Start it: {app.keys_of('app.start')}"
+            start = app.keys_of("app.start")
+            words = f"The agent was stopped {gone} ago; runs go on. {start} starts it again."
         else:
             words = f"The agent has not answered for {gone}; runs go on. Trying again."
         return app.glyphs.cut(words, self.size.width)

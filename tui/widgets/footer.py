@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.screen import ActiveBinding
+from textual.binding import ActiveBinding
 from textual.widget import Widget
 
 from ..bindings import key_of
@@ -50,19 +50,28 @@ class KeyLine(Widget):
     """Keys with what they do; a click presses the key."""
 
     DEFAULT_CSS = """
-    KeyLine { height: 1; dock: bottom; background: $panel; color: $foreground; }
+    KeyLine { height: 1; background: $panel; color: $foreground; }
     """
     ALLOW_SELECT = False
+
+    _shown = ""
 
     def on_mount(self) -> None:
         """Follow the keys that are active."""
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
 
     def _bindings_changed(self, screen: Screen[object]) -> None:
-        self.refresh()
+        # Most changes leave the line as it is, which then costs nothing on a slow connection.
+        if self._line().plain != self._shown:
+            self.refresh()
 
     def render(self) -> Text:
         """The line."""
+        line = self._line()
+        self._shown = line.plain
+        return line
+
+    def _line(self) -> Text:
         app = cast("LuthierApp", self.app)
         entries = chosen(self.screen.active_bindings)
         shown = [(key, app.key_name(key), label) for key, label, _ in entries]
@@ -70,7 +79,7 @@ class KeyLine(Widget):
         width = self.size.width
         most = _NARROW_MOST if width < _NARROW else len(shown)
         taken = fitting(widths, width, most)
-        key_style = self._key_style()
+        key_style = app.look("footer-key-foreground") + Style(bold=True)
         line = Text(no_wrap=True)
         for index, (key, name, label) in enumerate(shown):
             if index in taken:
@@ -78,10 +87,6 @@ class KeyLine(Widget):
                 line.append(f" {name} ", key_style + meta)
                 line.append(f"{label} ", meta)
         return line
-
-    def _key_style(self) -> Style:
-        colour = self.app.theme_variables.get("footer-key-foreground", "")
-        return Style(bold=True, color=colour if colour.startswith("#") else None)
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked on."""

@@ -34,7 +34,7 @@ class Header(Widget):
     """The screen's title at the left; waits, counts and the connection at the right."""
 
     DEFAULT_CSS = """
-    Header { height: 1; dock: top; background: $panel; color: $foreground; padding: 0 1; }
+    Header { height: 1; background: $panel; color: $foreground; padding: 0 1; }
     """
 
     busy: reactive[str] = reactive("")

@@ -125,7 +125,7 @@ class LineTable(ScrollView, can_focus=True):
         marks: bool = False,
         mark: str = "*",
         ellipsis: str = "…",
-        id: str | None = None,
+        id: str | None = None,  # noqa: A002 - as all of Textual's widgets call it
     ) -> None:
         super().__init__(id=id)
         self._all_columns = list(columns)
@@ -207,9 +207,7 @@ class LineTable(ScrollView, can_focus=True):
             return
         changed = [
             Region(x, y, column.width, 1)
-            for x, column, old, new in zip(
-                self._starts, self._columns, before, cells, strict=True
-            )
+            for x, column, old, new in zip(self._starts, self._columns, before, cells, strict=True)
             if old != new
         ]
         if changed:

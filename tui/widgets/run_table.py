@@ -24,10 +24,9 @@ _CURVE_POINTS = 48
 class RunTable(LineTable):
     """Runs with live cells."""
 
-    def __init__(self, state: ClientState, glyphs: Glyphs, *, id: str | None = None) -> None:
+    def __init__(self, state: ClientState, glyphs: Glyphs) -> None:
         super().__init__(
             COLUMNS, Cells(state, glyphs), marks=True, mark=glyphs.mark, ellipsis=glyphs.ellipsis,
-            id=id,
         )  # fmt: skip
         self._state = state
         self._asked: set[str] = set()

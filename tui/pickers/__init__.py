@@ -1,0 +1,1 @@
+"""Choosing a model, a dataset and its columns: what there is, and the screens that show it."""

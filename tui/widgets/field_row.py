@@ -1,0 +1,143 @@
+"""One setting in the form: its name and value on a line, and what is wrong with it below."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from ..bindings import bindings
+from ..forms import Form, FormField, to_text
+from ..glyphs import Glyphs
+
+NAME_WIDTH = 31
+
+
+def value_text(field: FormField, value: Any, *, width: int, glyphs: Glyphs) -> tuple[str, str]:
+    """A value as it is shown, and its look: ``missing``, ``silent`` or empty."""
+    if value is None:
+        if not field.required:
+            return "not set", "silent"
+        example = f", such as {field.example}" if field.example else ""
+        return glyphs.cut(f"needed{example}", width), "missing"
+    if field.kind == "switch" and isinstance(value, bool):
+        return ("yes" if value else "no"), ""
+    shown = to_text(field, value)
+    if not shown:
+        return ("nothing" if field.long else "not set"), "silent"
+    unit = f" {field.unit}" if field.unit else ""
+    return glyphs.cut(f"{shown}{unit}", width), ""
+
+
+class FieldEntry(Input):
+    """Where a value is typed, in its row."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("entry")]
+
+    class Left(Message):
+        """The typing is over: kept or undone, and how many settings to go on by."""
+
+        def __init__(self, *, undo: bool = False, step: int = 0) -> None:
+            super().__init__()
+            self.undo = undo
+            self.step = step
+
+    def action_keep(self, step: int = 0) -> None:
+        """Keep what is written."""
+        self.post_message(self.Left(step=step))
+
+    def action_undo(self) -> None:
+        """Leave the setting as it was."""
+        self.post_message(self.Left(undo=True))
+
+    def on_blur(self) -> None:
+        """Going elsewhere keeps what is written."""
+        self.post_message(self.Left())
+
+
+class FieldRow(Widget):
+    """A line of the form. The form list moves the cursor over the rows and edits them."""
+
+    DEFAULT_CSS = """
+    FieldRow {
+        height: 1; layout: horizontal;
+        & Input { margin-left: 34; width: 1fr; height: 1; border: none; padding: 0; }
+        & Input:focus { border: none; }
+        &.-wrong { height: 2; }
+        &.-cursor {
+            background: $block-cursor-blurred-background;
+            color: $block-cursor-blurred-foreground;
+        }
+        &.-active { background: $block-cursor-background; color: $block-cursor-foreground; }
+    }
+    """
+
+    def __init__(self, field: FormField, form: Form, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.field = field
+        self._form = form
+        self._glyphs = glyphs
+        self._problem = ""
+        self._editor: FieldEntry | None = None
+
+    @property
+    def editor(self) -> FieldEntry | None:
+        """The input, while the value is being edited."""
+        return self._editor
+
+    def show(self, form: Form, glyphs: Glyphs, problem: str) -> None:
+        """Show the form's value, and what is wrong with it."""
+        self._form, self._glyphs, self._problem = form, glyphs, problem
+        self.set_class(bool(problem) and problem != self._missing, "-wrong")
+        self.refresh()
+
+    @property
+    def _missing(self) -> str:
+        return f"{self.field.name} is missing"
+
+    def edit(self) -> None:
+        """Put an input in the value's place."""
+        value = to_text(self.field, self._form.value(self.field.key))
+        example = "" if self.field.example is None else str(self.field.example)
+        self._editor = FieldEntry(value, placeholder=example, compact=True)
+        self.mount(self._editor)
+        self._editor.focus()
+        self.refresh()
+
+    def close_editor(self) -> None:
+        """Take the input away."""
+        if self._editor is not None:
+            self._editor.remove()
+            self._editor = None
+        self.refresh()
+
+    def render(self) -> Text:
+        """The line, and the sentence below it when something is wrong."""
+        source = self._form.source(self.field.key)
+        glyphs = self._glyphs
+        mark = {"own": glyphs.circle, "preset": glyphs.mark, "default": " "}[source]
+        name = glyphs.cut(self.field.name, NAME_WIDTH - 1)
+        text = Text(no_wrap=True, overflow="crop")
+        text.append(f" {mark} {name:<{NAME_WIDTH}}", "bold" if source != "default" else "")
+        if self.editor is None:
+            width = max(8, self.size.width - NAME_WIDTH - 4)
+            shown, look = value_text(
+                self.field, self._form.value(self.field.key), width=width, glyphs=glyphs
+            )
+            styles = {"missing": self._colour("text-error"), "silent": "dim", "": ""}
+            text.append(shown, styles[look] if not self.has_class("-active") else "")
+        if self.has_class("-wrong"):
+            sentence = glyphs.cut(self._problem, max(8, self.size.width - 8))
+            text.append(f"\n     {glyphs.warning} {sentence}", self._wrong_style())
+        return text
+
+    def _wrong_style(self) -> str:
+        return "bold" if self.has_class("-active") else self._colour("text-error")
+
+    def _colour(self, name: str) -> str:
+        colour = self.app.theme_variables.get(name, "")
+        return colour if colour.startswith("#") else "bold"
