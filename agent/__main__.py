@@ -1,4 +1,4 @@
-"""``python -m luthier.agent``: the agent in the foreground."""
+"""``python -m luthier.agent [--port PORT]``: the agent in the foreground."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ gc.disable()
 
 from .daemon import main  # noqa: E402
 
-sys.exit(main())
+sys.exit(main(int(sys.argv[2]) if sys.argv[1:2] == ["--port"] else None))

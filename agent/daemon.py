@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from luthier import __version__
 from luthier.trainers.errors import LuthierError
@@ -32,17 +33,22 @@ from .stream import Stream
 _log = logging.getLogger(__name__)
 _LOG_BYTES = 2_000_000
 _LOGS_KEPT = 3
+_HOME_SECONDS = 2.0
 
 
-def main() -> int:
-    """Run the agent of LUTHIER_HOME in the foreground; returns the exit code."""
+def main(tcp_port: int | None = None) -> int:
+    """Run the agent of LUTHIER_HOME in the foreground; returns the exit code.
+
+    Args:
+        tcp_port: loopback port of the OpenAI API, instead of the one in the settings.
+    """
     os.umask(0o077)
     home = Home.from_environment()
     try:
         home.create()
         with only_agent(home):
             _set_up_process(home)
-            _run(home)
+            _run(home, tcp_port)
     except LuthierError as error:
         # One line: it is what the client that started this process shows.
         print(" ".join(str(error).split()), file=sys.stderr)
@@ -70,10 +76,12 @@ def _set_up_process(home: Home) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
-def _run(home: Home) -> None:
+def _run(home: Home, tcp_port: int | None) -> None:
     """Serve until told to end; a damaged database is replaced on the way."""
     rebuilt = ""
     settings = load_settings(home.settings)
+    if tcp_port is not None:
+        settings = settings.model_copy(update={"tcp_port": tcp_port})
     while True:
         store, why = open_store(home)
         agent = Agent(home, settings, store, rebuilt=rebuilt or why)
@@ -112,8 +120,16 @@ def _calm_garbage_collection() -> None:
     freed without the collector, so that it need not look often at those that are on their way.
     """
     gc.freeze()
-    gc.set_threshold(5_000, 50, 200)
+    gc.set_threshold(5_000, 10, 200)
     gc.enable()
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Agent:
@@ -154,9 +170,11 @@ class Agent:
             started_at=time.time(),
         )
         await runs.start(rebuilt=self._rebuilt, on_damage=self._found_damage)
+        watch = asyncio.create_task(self._end_with_the_home())
         try:
             await self._serve_http(services)
         finally:
+            watch.cancel()
             await runs.close()
             _log.info("ended")
 
@@ -188,6 +206,14 @@ class Agent:
             return None
         services.tcp_port = tcp.port
         return tcp
+
+    async def _end_with_the_home(self) -> None:
+        """End when the home is deleted: nothing could be kept, and another agent may come."""
+        lock = await asyncio.to_thread(_file_identity, self._home.lock)
+        while await asyncio.to_thread(_file_identity, self._home.lock) == lock:
+            await asyncio.sleep(_HOME_SECONDS)
+        _log.error("%s is gone", self._home.path)
+        self._told_to_end.set()
 
     def _found_damage(self, error: DamagedDatabase) -> None:
         self.damage = error

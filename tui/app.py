@@ -151,6 +151,10 @@ class LuthierApp(App[None]):
         """Begin to listen once the first screen is there, so that it paints first."""
         self.call_after_refresh(self._link.start)
 
+    def on_unmount(self) -> None:
+        """Hear nothing more."""
+        self._link.close()
+
     def open_runs(self) -> None:
         """Go to the list of runs."""
         while len(self.screen_stack) > 1:

@@ -140,6 +140,11 @@ TABLE: dict[str, dict[str, Key]] = {
     "dialog": {
         "close": Key("escape", "close", "close", "Close without a change.", 99),
     },
+    "several": {
+        "down": Key("j", "cursor(1)", "down", "One line down."),
+        "up": Key("k", "cursor(-1)", "up", "One line up."),
+        "answer": Key("enter", "answer", "done", "Keep what is chosen; space chooses.", 1, True),
+    },
     "box": {
         "keep": Key("ctrl+t", "keep", "keep", "Keep the text and close.", 1),
     },
@@ -231,10 +236,6 @@ TABLE: dict[str, dict[str, Key]] = {
     "files": {
         "close": Key("escape,q,backspace", "close_file", "files", "Back to the list.", 1),
     },
-    "chosen": {
-        "done": Key("enter", "done", "show", "Draw the marked metrics.", 1),
-        "close": Key("escape,q,m", "close", "close", "Leave the charts as they are.", 99),
-    },
     "compare": {
         "next": Key("n,greater_than_sign", "metric(1)", "next metric", "Draw the next metric.", 2),
         "previous": Key(
@@ -246,6 +247,49 @@ TABLE: dict[str, dict[str, Key]] = {
         "next": Key("j", "app.focus_next", "next", "To the next choice."),
         "previous": Key("k", "app.focus_previous", "previous", "To the choice before."),
         "reset": Key("R", "reset", "defaults", "Put every choice back to its default.", 1),
+    },
+    "chat": {
+        "samples": Key(
+            "p,ctrl+t", "samples", "prompts", "Ask a prompt of the data; its answer shows beside.",
+            3,
+        ),
+        "base": Key("b,f3", "base", "base", "Let the base model answer beside the adapter.", 1),
+        "voice": Key("v,f4", "voice", "voice", "Let the next adapter or the base model answer.", 2),
+        "tune": Key("s,ctrl+g", "tune", "settings", "Choose how words are chosen.", 4),
+        "again": Key("r,ctrl+r", "again", "again", "Answer the last question again.", 5),
+        "edit": Key("e", "edit", "edit", "Change the last question and ask it again.", 6),
+        "new": Key("n,ctrl+n", "new", "new chat", "Begin another conversation.", 7),
+        "history": Key("h,ctrl+l", "history", "earlier", "Go on with an earlier conversation.", 8),
+        "system": Key("S", "system", "system", "Write the system prompt.", 9),
+        "export": Key("w", "export", "export", "Write the conversation to a file.", 10),
+        "copy": Key("y", "copy_answer", "copy", "Copy the last answer."),
+        "raw": Key("m", "raw", "markdown", "Show answers as Markdown, or letter by letter."),
+        "unload": Key("X", "unload", "unload", "Give the model's memory back and leave."),
+    },
+    "chat_transcript": {
+        "write": Key("i,enter", "write", "write", "Go to the prompt.", 1),
+    },
+    "chat_prompt": {
+        "send": Key("enter", "send", "send", "Send what is typed.", 1, True),
+        "newline": Key("ctrl+j", "newline", "new line", "Begin another line.", 10),
+        "keys": Key("escape", "screen.back", "keys", "Leave the prompt, so that keys act.", 5),
+    },
+    "chat_settings": {
+        "down": Key("j,down", "cursor(1)", "down", "One row down."),
+        "up": Key("k,up", "cursor(-1)", "up", "One row up."),
+        "more": Key("l,right", "move(1)", "more", "Move the slider to the right.", 2),
+        "less": Key("h,left", "move(-1)", "less", "Move the slider to the left.", 1),
+        "much_more": Key("L,shift+right", "move(5)", "much more", "Five steps to the right."),
+        "much_less": Key("H,shift+left", "move(-5)", "much less", "Five steps to the left."),
+        "type": Key("enter", "type", "type", "Type the value.", 3),
+        "default": Key("d,backspace", "default", "default", "Back to the ready set's value.", 4),
+    },
+    "chat_dialog": {
+        "remove": Key("D,delete", "remove", "remove", "Delete the line for good."),
+        "close": Key("escape,q", "close", "back", "Choose nothing."),
+    },
+    "chat_entry": {
+        "close": Key("escape", "close", "back", "Leave everything as it is.", priority=True),
     },
     "help": {
         "close": Key("escape,q,question_mark,f1", "close", "close", "Back to the screen below."),

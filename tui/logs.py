@@ -115,10 +115,11 @@ class Output:
         found = b""
         for number in range(start // BLOCK, -(-end // BLOCK)):
             begin = number * BLOCK
-            found += self._block(number)[max(0, start - begin) : max(0, end - begin)]
+            found += self.block(number)[max(0, start - begin) : max(0, end - begin)]
         return found
 
-    def _block(self, number: int) -> bytes:
+    def block(self, number: int) -> bytes:
+        """A block by its number, as far as the output goes."""
         begin = number * BLOCK
         wanted = min(BLOCK, self.size - begin)
         data = self._blocks.get(number, b"")
@@ -129,7 +130,7 @@ class Output:
 
     def _starts_in(self, number: int) -> list[int]:
         """Where lines begin in a block, as offsets in the output."""
-        data = self._block(number)
+        data = self.block(number)
         held = self._starts.get(number)
         if held is not None:
             return held
@@ -143,7 +144,7 @@ class Output:
         return starts
 
     def _breaks_before(self, number: int) -> bool:
-        before = self._block(number - 1)
+        before = self.block(number - 1)
         return before.endswith(b"\n") or b"\n" not in before
 
 
@@ -152,12 +153,17 @@ class LineIndex:
 
     Counting needs the bytes one after the other from the start; keeping it needs eight bytes for
     each 64 KiB.
+
+    Attributes:
+        counted: bytes that were counted.
+        counting: whether somebody is at it.
     """
 
     def __init__(self) -> None:
         self._counts = array("Q", [0])
         self._open = 0
         self.counted = 0
+        self.counting = False
 
     def add(self, data: bytes) -> None:
         """Count the bytes that follow on those counted so far."""

@@ -78,7 +78,7 @@ def meters(report: HostReport, interface: InterfaceSettings) -> list[Meter]:
         Meter(
             "disk",
             disk / report.disk_total if report.disk_total else 0.0,
-            f"{size(report.disk_free)} of {size(report.disk_total)} free",
+            f"{size(disk)} of {size(report.disk_total)} used",
         ),
     ]
 

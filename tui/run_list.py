@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ COLUMNS = (
     Column("bar", "progress", 10, grow=2, most=30),
     Column("percent", "", 4, right=True),
     Column("step", "step", 11, right=True, rank=8),
-    Column("left", "left", 8, right=True),
+    Column("left", "left", 7, right=True),
     Column("speed", "tokens/s", 8, right=True, rank=10),
     Column("loss", "loss", 7, right=True),
     Column("curve", "", 8, grow=1, rank=1, most=24),
@@ -212,9 +213,17 @@ class Cells:
 
 
 def short_duration(seconds: float | None) -> str:
-    """A length of time in at most eight characters."""
-    whole = text.duration(seconds)
-    return whole if len(whole) <= 8 else " ".join(whole.split()[:2])
+    """A length of time in at most seven characters, such as ``12m05s``; empty when not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02d}h" if whole < 86_400_000 else ">1000d"
 
 
 def explanation(run: Run) -> str:

@@ -61,11 +61,7 @@ class InterfaceSettings(BaseModel):
     @classmethod
     def _theme_is_known(cls, value: str) -> str:
         if value not in themes.names():
-            near = get_close_matches(value, themes.names(), n=1)
-            hint = (
-                f"did you mean {near[0]}?" if near else f"choose from {', '.join(themes.names())}"
-            )
-            raise ValueError(f"there is no theme {value}; {hint}")
+            raise ValueError(f"there is no theme {value}.{nearest(value, themes.names())}")
         return value
 
     def size(self, count: float | None) -> str:

@@ -228,7 +228,7 @@ class ClientState:
 
 
 def _buckets_of(series: Series, most: int) -> Buckets:
-    found = Buckets(most)
+    found = Buckets(most, series.bucket)
     points = zip(series.steps, series.values, series.minimum, series.maximum, strict=True)
     for step, value, low, high in points:
         if value is not None:

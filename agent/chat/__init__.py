@@ -1,1 +1,1 @@
-"""Chats with the results of runs: worker processes, who may use them, and when they end."""
+"""Chats with the results of runs: worker processes, who may use them, and what was said."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from luthier.trainers import demo
 from luthier.trainers.errors import LuthierError
 
+from ..chat.conversation import BASE
 from ..client import Client
 from ..models import BatchRequest, Chat, ChatMessage, Run, RunDetail, Sampling
 from ..states import RunState
-from .chatting.session import BASE
 
 MOST_BASE = 0.05
 LEAST_ADAPTER = 0.90

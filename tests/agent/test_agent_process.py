@@ -206,6 +206,13 @@ def test_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         client.status()
 
 
+def test_agent_ends_with_its_home(real_agent: RealAgent, client: Client) -> None:
+    assert client.status().problems == []
+    shutil.rmtree(real_agent.home.path)
+    assert real_agent.process is not None
+    assert real_agent.process.wait(timeout=30) == 0
+
+
 def test_shutdown_by_a_client_frees_the_home(
     started_on_demand: RealAgent, wait: Callable[..., Any]
 ) -> None:

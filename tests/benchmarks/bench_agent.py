@@ -177,7 +177,7 @@ def serve_with_meter(home: Home) -> None:
     late: list[float] = []
 
     async def meter() -> None:
-        while not home.socket.exists():
+        while not list(home.runs.glob("*/attempt-1/events.jsonl")):
             await asyncio.sleep(0.01)
         while True:
             due = time.perf_counter() + 0.005

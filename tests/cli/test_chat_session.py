@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from luthier.agent.chat.conversation import Conversation, run_names
 from luthier.agent.cli.chatting.commands import COMMANDS, Command, help_lines, read_line
-from luthier.agent.cli.chatting.conversation import Conversation
-from luthier.agent.cli.chatting.opening import run_names
 from luthier.agent.cli.chatting.session import Session
 from luthier.agent.models import Chat, ChatMessage, GenerateChunk, RunDetail, Sampling
 from luthier.agent.states import RunState
@@ -268,7 +267,7 @@ def test_roles_always_take_turns(turns: list[list[str]], voice: str, system: boo
         assert roles.pop(0) == "system"
     assert roles[-1:] == (["user"] if turns else [])
     assert "assistant" not in roles[:1]
-    assert all((first, second) != ("assistant", "assistant") for first, second in pairwise(roles))
+    assert all(first != second for first, second in pairwise(roles))
 
 
 def test_runs_of_one_name_are_called_by_their_ids() -> None:

@@ -237,12 +237,3 @@ def test_without_a_terminal_nothing_controls_one_and_80_columns_are_enough(
     # Paths and commands to type stay in one piece.
     long = [line for line in said.out.splitlines() if len(line) > 80]
     assert [line for line in long if "/" not in line and ": luthier " not in line] == []
-
-
-def test_the_agent_is_started_and_stopped(luthier: Luthier, agent: Path) -> None:
-    assert luthier("agent", "start").code == 0
-    status = luthier("agent", "status", "--json").json
-    assert status["home"] == str(agent)
-    assert luthier("agent", "stop", "--json").json == {"was_running": True}
-    assert luthier("agent", "stop", "--json").json == {"was_running": False}
-    assert luthier("agent", "status").code == 3

@@ -5,9 +5,12 @@ Tests are ``async def`` and open the app with ``async with opened() as luthier``
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +19,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from luthier.agent.errors import UnavailableError
+from luthier.agent.paths import Home
+from luthier.agent.starting import agent_answers
 from luthier.tui.app import LuthierApp
 from luthier.tui.screens.base import LuthierScreen
 from luthier.tui.settings import InterfaceSettings
@@ -34,10 +40,22 @@ def _load(path: Path) -> ModuleType:
 
 # The agent's tests have what is needed to run a real one: the same fixtures, with these names.
 _agent_tests = _load(Path(__file__).parents[1] / "agent" / "conftest.py")
-real_agent = _agent_tests.real_agent
 client = _agent_tests.client
 workshop = _agent_tests.workshop
 wait = _agent_tests.wait
+
+
+@pytest.fixture
+def real_agent(tmp_path: Path) -> Iterator[Any]:
+    """An agent that is not started yet, with the stand-in worker; ends whoever answers at last."""
+    found = _agent_tests.RealAgent(Home(tmp_path / "home"))
+    found.write_settings()
+    yield found
+    if agent_answers(found.home):
+        # The terminal UI may have started another one.
+        with contextlib.suppress(UnavailableError):
+            os.kill(found.client.status().pid, signal.SIGKILL)
+    found.end_everything()
 
 
 class Opened:

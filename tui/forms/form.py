@@ -88,6 +88,13 @@ class Form:
         """The person's own choices by key, in the order of the form."""
         return {each.key: self._own[each.key] for each in self.fields if each.key in self._own}
 
+    def own_values(self) -> dict[str, Any]:
+        """The person's own choices as plain sections."""
+        nested: dict[str, Any] = {}
+        for key, value in self.own().items():
+            _put(nested, key, value)
+        return nested
+
     def set(self, key: str, value: Any) -> None:
         """Choose a value; one that holds anyway is no choice."""
         if _same(value, self.base(key)):
@@ -142,6 +149,15 @@ class Form:
             for each in self.fields
             if not _same(self.value(each.key), each.default)
         ]
+
+    def complaint(self, key: str, value: Any) -> str:
+        """What would be wrong at a field if it had this value; empty: nothing."""
+        before = dict(self._own)
+        self.set(key, value)
+        try:
+            return self.check().problems.get(key, "")
+        finally:
+            self._own = before
 
     def check(self) -> Check:
         """Build the spec, or say what is in the way."""

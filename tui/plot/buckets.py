@@ -70,13 +70,18 @@ class _Level:
 
 
 class Buckets:
-    """A series in at most ``most`` buckets (at least 2), and in coarser ones when asked."""
+    """A series in at most ``most`` buckets (at least 2), and in coarser ones when asked.
 
-    def __init__(self, most: int = 2048) -> None:
+    Args:
+        width: steps that a bucket spans at first, a power of two: the width of the points when
+            they stand for several steps each.
+    """
+
+    def __init__(self, most: int = 2048, width: int = 1) -> None:
         if most < 2:
             raise ValueError("a series needs at least two buckets")
         self._most = most
-        self._width = 1
+        self._width = width
         self._buckets: list[Bucket] = []
         self._coarser: list[_Level] = []
         self._version = 0

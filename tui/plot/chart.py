@@ -16,7 +16,9 @@ from .braille import BLANK, Canvas, stroke
 from .buckets import Bucket, Buckets, columns
 from .drawing import Row, fitted, pieces
 
-_GUTTER = 8
+GUTTER = 8
+"""Cells left of the curves, for the marks of the values."""
+
 _LEAST_WIDTH, _LEAST_HEIGHT = 24, 4
 # Buckets looked at for each column of dots; more change nothing that could be seen.
 _FINE = 2
@@ -111,7 +113,7 @@ def draw(
     """
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return Picture([fitted([("too small", "label")], width)] * height, held, [])
-    dots = (width - _GUTTER) * 2
+    dots = (width - GUTTER) * 2
     gathered = [_gather(curve, visible, dots, look) for curve in curves]
     limits = _limits(gathered, dots, look, held)
     readings = [_reading(c, g, visible, dots, look) for c, g in zip(curves, gathered, strict=True)]
@@ -199,7 +201,7 @@ def _plot(
     look: Look,
 ) -> list[Row]:
     width, height = size
-    canvas = Canvas(width - _GUTTER, height)
+    canvas = Canvas(width - GUTTER, height)
     scale = _Scale(limits, height * 4, look.log)
     styles = {BLANK: "", _CROSS: "cross"}
     for number, (curve, each) in enumerate(zip(curves, gathered, strict=True)):
@@ -210,7 +212,7 @@ def _plot(
         if each.smoothed:
             styles[number] = f"line-{curve.color}"
             _line(canvas.layer(number, covers=True), each.smoothed, scale, height * 4)
-    cross = _cross_cell(visible, width - _GUTTER, look)
+    cross = _cross_cell(visible, width - GUTTER, look)
     rows = []
     gutter = _value_marks(limits, height, scale, look)
     for y, (characters, owners) in enumerate(canvas.rows(ascii_only=not look.unicode)):
@@ -322,10 +324,10 @@ def _cross_cell(visible: Limits, cells: int, look: Look) -> int | None:
 
 def _value_marks(limits: Limits, height: int, scale: _Scale, look: Look) -> list[Row]:
     line, tick = ("│", "┤") if look.unicode else ("|", "+")
-    rows: list[Row] = [[(" " * (_GUTTER - 1), "label"), (line, "axis")] for _ in range(height)]
+    rows: list[Row] = [[(" " * (GUTTER - 1), "label"), (line, "axis")] for _ in range(height)]
     for value in marks(limits, max(2, height // 4), log=look.log):
         row = min(max(scale(value) // 4, 0), height - 1)
-        text = f"{label(value):>{_GUTTER - 2}} "
+        text = f"{label(value):>{GUTTER - 2}} "
         rows[row] = [(text, "label"), (tick, "axis")]
     return rows
 
@@ -333,12 +335,12 @@ def _value_marks(limits: Limits, height: int, scale: _Scale, look: Look) -> list
 def _across(curves: Sequence[Curve], visible: Limits, width: int, look: Look) -> Row:
     """The marks below the chart."""
     kind = curves[0].across.kind if curves else "step"
-    cells = width - _GUTTER
+    cells = width - GUTTER
     line = [" "] * width
     free = 0
     for value in _place_marks(visible, max(2, cells // 16), kind):
         text = time_label(value) if kind == "time" else label(value)
-        centre = _GUTTER + round(visible.position(value) * (cells - 1))
+        centre = GUTTER + round(visible.position(value) * (cells - 1))
         start = min(max(centre - len(text) // 2, free), width - len(text))
         if start >= free:
             line[start : start + len(text)] = text

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 Piece = tuple[str, str]
 """Text with the name of its style."""
 Row = list[Piece]
 
 _NEAR = 4
+_WORD = re.compile(r"\s*\S+\s*|\s+")
 _STRETCH = re.compile(rb"(.)\1*", re.DOTALL)
 
 
@@ -38,6 +39,54 @@ def fitted(row: Row, width: int) -> Row:
     if left:
         kept.append((" " * left, ""))
     return kept
+
+
+def wrap(row: Row, width: int, head: Row | None = None) -> list[Row]:
+    """The row in rows of at most ``width`` cells, broken between words where that is possible.
+
+    Args:
+        head: stands before the first one; the others are indented by its width.
+    """
+    head = head or []
+    indent = sum(cell_len(text) for text, _ in head)
+    room = max(1, width - indent)
+    whole = "".join(text for text, _ in row)
+    if cell_len(whole) <= room:
+        return [[*head, *row]]
+    rows = [_part(row, begin, end) for begin, end in _breaks(whole, room)]
+    blank = [(" " * indent, "")] if indent else []
+    return [[*(blank if number else head), *each] for number, each in enumerate(rows)]
+
+
+def _breaks(text: str, width: int) -> Iterator[tuple[int, int]]:
+    """Where the rows of a text begin and end; blanks at their ends are left out."""
+    begin = end = used = 0
+    for word in _WORD.finditer(text):
+        bare = word[0].rstrip()
+        length = cell_len(bare)
+        if used + length > width and used:
+            yield begin, begin + len(text[begin:end].rstrip())
+            begin, used = word.start(), 0
+        place = word.start()
+        while length > width:
+            fits = len(chop_cells(bare, width)[0])
+            yield place, place + fits
+            bare, place = bare[fits:], place + fits
+            begin, length = place, cell_len(bare)
+        used += length + cell_len(word[0]) - cell_len(word[0].rstrip())
+        end = word.end()
+    yield begin, begin + len(text[begin:].rstrip())
+
+
+def _part(row: Row, begin: int, end: int) -> Row:
+    found: Row = []
+    place = 0
+    for text, style in row:
+        piece = text[max(0, begin - place) : max(0, end - place)]
+        if piece:
+            found.append((piece, style))
+        place += len(text)
+    return found
 
 
 def changes(old: Sequence[Row], new: Sequence[Row]) -> Iterator[tuple[int, int, int]]:

@@ -6,6 +6,7 @@ from .axis import Limits, limits_for
 
 # How much of the window a following one goes on at once: seldom, because it moves every cell.
 _FOLLOW_SHARE = 0.25
+_SAME = 0.01
 
 
 class Window:
@@ -40,6 +41,9 @@ class Window:
         if expected is None or expected < high:
             self._held = limits_for(first, high, self._held)
             expected = self._held.high
+        elif high <= self.whole.high and abs(self.whole.high - expected) < _SAME * expected:
+            # An estimate that wavers must not repaint everything each time.
+            expected = self.whole.high
         self.whole = Limits(first, expected)
         if self._chosen and self._follows and last > self._chosen.high:
             span = self._chosen.high - self._chosen.low

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from luthier.trainers.errors import LuthierError
 
@@ -49,27 +49,20 @@ class Choice(Vertical):
 
 def control_for(name: str, field: FieldInfo, value: Any) -> Widget:
     """A control whose id is ``set-`` and the field's name."""
-    known = choices(field)
-    if known:
-        return Select(
-            [(each, each) for each in known],
-            value=value,
-            allow_blank=False,
-            compact=True,
-            id=f"set-{name}",
-        )
-    if field.annotation is bool:
-        return Checkbox("on", value, compact=True, id=f"set-{name}")
+    if known := choices(field):
+        return Select(known, value=value, allow_blank=False, compact=True, id=f"set-{name}")
     return Input(value, compact=True, placeholder="none", id=f"set-{name}")
 
 
-def choices(field: FieldInfo) -> list[str]:
-    """What the field may be, when that is a list of words."""
+def choices(field: FieldInfo) -> list[tuple[str, Any]]:
+    """What the field may be, in words and as its value, when that can be listed."""
+    if field.annotation is bool:
+        return [("on", True), ("off", False)]
+    listed: list[Any] = list(get_args(field.annotation))
     if isinstance(field.json_schema_extra, dict):
-        listed = field.json_schema_extra.get("choices")
-        if isinstance(listed, list):
-            return [str(each) for each in listed]
-    return [each for each in get_args(field.annotation) if isinstance(each, str)]
+        known = field.json_schema_extra.get("choices")
+        listed = known if isinstance(known, list) else listed
+    return [(str(each), each) for each in listed]
 
 
 class SettingsScreen(LuthierScreen):
@@ -93,12 +86,11 @@ class SettingsScreen(LuthierScreen):
             return
         for name, value in self.interface:
             control = self.query_one(f"#set-{name}")
-            if isinstance(control, Select | Checkbox | Input) and control.value != value:
+            if isinstance(control, Select | Input) and control.value != value:
                 control.value = value
 
     @on(Select.Changed)
-    @on(Checkbox.Changed)
-    def _chosen(self, event: Select.Changed | Checkbox.Changed) -> None:
+    def _chosen(self, event: Select.Changed) -> None:
         self._set(event.control.id, event.value)
 
     @on(Input.Submitted)

@@ -28,7 +28,7 @@ def value_text(field: FormField, value: Any, *, width: int, glyphs: Glyphs) -> t
         return ("yes" if value else "no"), ""
     shown = to_text(field, value)
     if not shown:
-        return ("nothing" if field.long else "not set"), "silent"
+        return "not set", "silent"
     unit = f" {field.unit}" if field.unit else ""
     return glyphs.cut(f"{shown}{unit}", width), ""
 
@@ -82,6 +82,7 @@ class FieldRow(Widget):
         self._form = form
         self._glyphs = glyphs
         self._problem = ""
+        self._state: tuple[Any, ...] = ()
         self._editor: FieldEntry | None = None
 
     @property
@@ -91,9 +92,12 @@ class FieldRow(Widget):
 
     def show(self, form: Form, glyphs: Glyphs, problem: str) -> None:
         """Show the form's value, and what is wrong with it."""
-        self._form, self._glyphs, self._problem = form, glyphs, problem
-        self.set_class(bool(problem) and problem != self._missing, "-wrong")
-        self.refresh()
+        key = self.field.key
+        state = (form.value(key), form.source(key), problem, glyphs)
+        if state != self._state:
+            self._form, self._glyphs, self._problem, self._state = form, glyphs, problem, state
+            self.set_class(bool(problem) and problem != self._missing, "-wrong")
+            self.refresh()
 
     @property
     def _missing(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -72,42 +72,53 @@ class FormList(VerticalScroll, can_focus=True):
             self.field = field
             self.box = box
 
-    def __init__(self, form: Form, glyphs: Glyphs) -> None:
+    def __init__(self, form: Form, glyphs: Glyphs, *, expert: bool = False) -> None:
         super().__init__()
         self.form = form
         self.check = form.check()
         self._glyphs = glyphs
-        self._rows: dict[str, FieldRow] = {}
-        self._headings: dict[str, Static] = {}
+        self._rows = {field.key: FieldRow(field, form, glyphs) for field in form.fields}
+        self._headings = {
+            field.heading: Static(field.heading, classes="heading", markup=False)
+            for field in form.fields
+        }
         self._shown: list[str] = []
         self._cursor = ""
         self._before: tuple[bool, Any] = (False, None)
-        self._expert, self._words = False, ""
+        self._expert, self._words = expert, ""
+        self._refused: dict[str, tuple[Any, str]] = {}
 
     # -- what it shows -------------------------------------------------------------------------
 
     def compose(self) -> Iterable[Widget]:
         """A row for every setting, and a heading over each group; most are hidden at first."""
+        before = ""
         for field in self.form.fields:
-            if field.heading not in self._headings:
-                heading = Static(field.heading, classes="heading", markup=False)
-                heading.display = False
-                self._headings[field.heading] = heading
-                yield heading
-            row = self._rows[field.key] = FieldRow(field, self.form, self._glyphs)
-            row.display = False
-            yield row
+            if field.heading != before:
+                before = field.heading
+                self._headings[before].display = False
+                yield self._headings[before]
+            self._rows[field.key].display = False
+            yield self._rows[field.key]
 
     def on_mount(self) -> None:
         """Show what is to be seen first."""
-        self.renew()
+        self.changed()
 
     def renew(self) -> None:
         """Show the form's values after something else changed them."""
         self.check = self.form.check()
+        for key, (value, sentence) in self._refused.items():
+            if self.form.value(key) == value:
+                self.check.problems.setdefault(key, sentence)
         self._choose()
         for key in self._shown:
             self._rows[key].show(self.form, self._glyphs, self.check.problems.get(key, ""))
+
+    def refuse(self, sentences: Mapping[str, str]) -> None:
+        """Show what the agent says of settings, until they are changed."""
+        self._refused = {key: (self.form.value(key), each) for key, each in sentences.items()}
+        self.changed()
 
     def show(self, *, expert: bool, words: str, glyphs: Glyphs) -> None:
         """Show all settings or the few, or those with the words."""
@@ -116,6 +127,10 @@ class FormList(VerticalScroll, can_focus=True):
 
     def _choose(self) -> None:
         fields = shown_fields(self.form, self.check, expert=self._expert, words=self._words)
+        if self.editing:
+            # What is being typed may be the default again, and must not vanish under the hands.
+            keys = {field.key for field in fields} | {self._cursor}
+            fields = [field for field in self.form.fields if field.key in keys]
         self._shown = [field.key for field in fields]
         wanted, headings = set(self._shown), {field.heading for field in fields}
         with self.app.batch_update():

@@ -27,18 +27,30 @@ class Options(OptionList):
         return action != "mark"
 
     def action_cursor(self, lines: int) -> None:
-        """Move by a line."""
+        """Move by a line; the ends are ends."""
+        if lines > 0 and self.highlighted == self._last_choice:
+            return
+        if lines < 0 and self.highlighted == self._first_choice:
+            return
         if lines > 0:
             self.action_cursor_down()
         else:
             self.action_cursor_up()
 
     def action_page(self, pages: int) -> None:
-        """Move by a page."""
-        if pages > 0:
-            self.action_page_down()
-        else:
-            self.action_page_up()
+        """Move by half a page."""
+        for _ in range(max(1, self.size.height // 2)):
+            self.action_cursor(pages)
+
+    @property
+    def _first_choice(self) -> int | None:
+        return next((n for n, each in enumerate(self.options) if not each.disabled), None)
+
+    @property
+    def _last_choice(self) -> int | None:
+        return next(
+            (n for n, each in reversed([*enumerate(self.options)]) if not each.disabled), None
+        )
 
     @property
     def current(self) -> str | None:

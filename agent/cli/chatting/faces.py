@@ -13,6 +13,7 @@ from rich.text import Text
 from luthier.trainers.errors import LuthierError
 
 from ... import text
+from ...chat.conversation import figures
 from ...models import GenerateChunk
 from ..invocation import Invocation
 
@@ -126,16 +127,3 @@ def checked(chunks: Iterator[GenerateChunk]) -> Iterator[GenerateChunk]:
         if chunk.finish == "error":
             raise LuthierError(f"The model could not answer: {chunk.error}")
         yield chunk
-
-
-def figures(last: GenerateChunk) -> str:
-    """How long the answer was and how fast it came."""
-    parts = [text.count(last.completion_tokens, "token")]
-    if last.tokens_per_second is not None:
-        parts.append(f"{last.tokens_per_second:.0f} tokens/s")
-    if last.first_token_seconds is not None:
-        parts.append(f"first after {last.first_token_seconds:.1f} s")
-    endings = {"length": "cut at max_new_tokens", "cancelled": "stopped"}
-    if last.finish in endings:
-        parts.append(endings[last.finish])
-    return ", ".join(parts)

@@ -18,7 +18,6 @@ from ...models import (
     GenerateChunk,
     GenerateRequest,
     OpenChatRequest,
-    RunDetail,
     Sampling,
 )
 from ...paths import Home
@@ -27,19 +26,23 @@ from ..invocation import Invocation
 
 @contextmanager
 def opened_chat(
-    here: Invocation, runs: Sequence[str], model: str | None = None, *, offline: bool = False
+    here: Invocation,
+    runs: Sequence[str],
+    model: str | None = None,
+    *,
+    offline: bool = False,
+    stay: bool = False,
 ) -> Iterator[Chat]:
     """A chat that is ready to answer; ended afterwards unless somebody else had loaded it.
+
+    Args:
+        stay: leave it loaded in any case, until its idle time is over.
 
     Raises:
         LuthierError: the runs have no result, or the model cannot be loaded.
     """
-    local = Path(model).expanduser() if model else None
-    request = OpenChatRequest(
-        runs=list(runs),
-        model=str(local.absolute()) if local and local.is_dir() else model,
-        offline=offline,
-    )
+    named = _model_called(model) if model else None
+    request = OpenChatRequest(runs=list(runs), model=named, offline=offline)
     loaded = {chat.id for chat in here.client.chats()}
     with here.busy(f"Loading {model or 'the model'} ..."):
         chat = here.client.open_chat(request, wait=True)
@@ -48,7 +51,7 @@ def opened_chat(
             raise LuthierError(f"The chat with {chat.model} cannot start: {chat.error}")
         yield chat
     finally:
-        if chat.id not in loaded:
+        if chat.id not in loaded and not stay:
             here.client.close_chat(chat.id)
 
 
@@ -61,10 +64,18 @@ def answering(
         yield from here.client.generate(chat.id, request)
 
 
-def run_names(runs: Sequence[RunDetail]) -> dict[str, str]:
-    """What the runs are called, by id; runs of one name keep their ids."""
-    names = [run.name for run in runs]
-    return {run.id: run.name if names.count(run.name) == 1 else run.id for run in runs}
+def _model_called(name: str) -> str:
+    """A local model as the agent can find it; a hub id as it is.
+
+    Raises:
+        LuthierError: a path leads nowhere.
+    """
+    local = Path(name).expanduser()
+    if local.is_dir():
+        return str(local.absolute())
+    if name.startswith(("/", "./", "../", "~")):
+        raise LuthierError(f"{name}: there is no such folder.")
+    return name
 
 
 @contextmanager

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import ValidationError
-
 from luthier.trainers.errors import LuthierError
 
+from ...chat.conversation import BASE, Conversation, Turn
+from ...chat.transcript import write_transcript
+from ...chat.values import NAMES, with_setting, with_value
 from ...models import Chat, ChatMessage, GenerateChunk, Sampling
 from .commands import Command, help_lines, read_line
-from .conversation import Conversation, Turn
-from .transcript import write_transcript
 
-BASE = "base"
 # Voice, messages and sampling in; pieces of the answer out.
 Generate = Callable[[str, list[ChatMessage], Sampling], Iterator[GenerateChunk]]
-_NUMBERS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens", "seed")
 
 
 class Face(Protocol):
@@ -34,6 +32,15 @@ class Face(Protocol):
 
     def retype(self, text: str) -> str:
         """Let the person change a text; returns what takes its place."""
+
+
+@contextmanager
+def named(call: str) -> Iterator[None]:
+    """Put what was called before the sentence of an error about its values."""
+    try:
+        yield
+    except LuthierError as error:
+        raise LuthierError(f"{call} {error}") from error
 
 
 class Session:
@@ -86,33 +93,19 @@ class Session:
             LuthierError: nobody, or more than one, is called that.
         """
         if voice == "both":
-            self._both("")
+            self.speaking = self._pair()
         elif voice == BASE:
-            self._base("")
+            self.speaking = [BASE]
         else:
-            self._adapter(voice)
+            self.speaking = [self._called(voice)]
 
     def set_value(self, name: str, value: str) -> None:
         """Change one sampling value. Raises LuthierError when it is not in its range."""
-        if name not in _NUMBERS:
-            raise LuthierError(f"/set {name}: choose one of {', '.join(_NUMBERS)}.")
-        try:
-            given = None if value in ("", "none", "default") else value
-            self.sampling = Sampling.model_validate({**self.sampling.model_dump(), name: given})
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise LuthierError(f"/set {name} {value}: {reason[:1].lower()}{reason[1:]}.") from error
+        self.sampling = with_value(self.sampling, name, value)
 
     def set_preset(self, name: str) -> None:
         """Choose a ready set of sampling values. Raises LuthierError when there is none."""
-        try:
-            self.sampling = Sampling.model_validate(
-                {"setting": name, "max_new_tokens": self.sampling.max_new_tokens}
-            )
-        except ValidationError as error:
-            raise LuthierError(
-                f"/preset {name}: choose deterministic, balanced or creative."
-            ) from error
+        self.sampling = with_setting(self.sampling, name)
 
     # -- the commands ------------------------------------------------------------------------
 
@@ -120,18 +113,7 @@ class Session:
         self._speak([BASE])
 
     def _adapter(self, name: str) -> None:
-        adapters = self._adapters(self._chat)
-        if not adapters:
-            raise LuthierError("No adapter is loaded; name a run when you start the chat.")
-        if not name:
-            self._speak([adapters[-1]])
-            return
-        found = [voice for voice in adapters if voice == name or self.name_of(voice) == name]
-        found = found or [voice for voice in adapters if voice.startswith(name)]
-        if len(found) != 1:
-            known = ", ".join(self.name_of(voice) for voice in adapters)
-            raise LuthierError(f"No one adapter is called {name!r}; loaded are {known}.")
-        self._speak(found)
+        self._speak([self._called(name)])
 
     def _switch(self, _: str) -> None:
         voices = self._chat.voices
@@ -139,11 +121,7 @@ class Session:
         self._speak([voices[(now + 1) % len(voices)]])
 
     def _both(self, _: str) -> None:
-        adapters = self._adapters(self._chat)
-        if not adapters or BASE not in self._chat.voices:
-            raise LuthierError("Side by side needs the base model and an adapter.")
-        chosen = [voice for voice in self.speaking if voice != BASE]
-        self._speak([BASE, chosen[-1] if chosen else adapters[-1]])
+        self._speak(self._pair())
 
     def _system(self, text: str) -> None:
         self.conversation.system = text
@@ -152,12 +130,14 @@ class Session:
     def _set(self, argument: str) -> None:
         name, _, value = argument.replace("=", " ").partition(" ")
         if name:
-            self.set_value(name, value.strip())
-        shown = self.sampling.model_dump(include={"setting", *_NUMBERS}, exclude_none=True)
+            with named("/set"):
+                self.set_value(name, value.strip())
+        shown = self.sampling.model_dump(include={"setting", *NAMES}, exclude_none=True)
         self._face.say(", ".join(f"{key} {value}" for key, value in shown.items()))
 
     def _preset(self, name: str) -> None:
-        self.set_preset(name)
+        with named("/preset"):
+            self.set_preset(name)
         self._face.say(f"Sampling is {name}.")
 
     def _samples(self, number: str) -> None:
@@ -175,7 +155,7 @@ class Session:
 
     def _regenerate(self, _: str) -> None:
         turn = self._last_turn()
-        turn.answers.clear()
+        turn.forget_answers()
         self._fill(turn)
 
     def _edit(self, text: str) -> None:
@@ -216,6 +196,28 @@ class Session:
         self.speaking = voices
         who = " and ".join(self.name_of(voice) for voice in voices)
         self._face.say(f"Answering: {who}.")
+
+    def _called(self, name: str) -> str:
+        """The adapter of that name, id or beginning of an id; the newest for an empty name."""
+        adapters = self._adapters(self._chat)
+        if not adapters:
+            raise LuthierError("No adapter is loaded; name a run when you start the chat.")
+        if not name:
+            return adapters[-1]
+        found = [voice for voice in adapters if voice == name or self.name_of(voice) == name]
+        found = found or [voice for voice in adapters if voice.startswith(name)]
+        if len(found) != 1:
+            known = ", ".join(self.name_of(voice) for voice in adapters)
+            raise LuthierError(f"No one adapter is called {name!r}; loaded are {known}.")
+        return found[0]
+
+    def _pair(self) -> list[str]:
+        """Base model and adapter: the one that speaks, else the newest."""
+        adapters = self._adapters(self._chat)
+        if not adapters or BASE not in self._chat.voices:
+            raise LuthierError("Side by side needs the base model and an adapter.")
+        chosen = [voice for voice in self.speaking if voice != BASE]
+        return [BASE, chosen[-1] if chosen else adapters[-1]]
 
     def _last_turn(self) -> Turn:
         if not self.conversation.turns:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from luthier.trainers.errors import LuthierError
 
+from ...chat.conversation import run_names
 from ...models import Chat, ChatMessage, GenerateChunk, RunDetail, Sampling
 from ..complaints import error_lines
 from ..invocation import Invocation
 from .commands import COMMANDS
 from .faces import PipeFace, TerminalFace
-from .opening import answering, run_names
-from .session import Session
+from .opening import answering
+from .session import Session, named
 
 _HISTORY_LINES = 1000
 
@@ -64,7 +65,8 @@ def _grant(session: Session, wishes: Wishes) -> None:
     session.conversation.system = wishes.system
     session.set_preset(wishes.preset)
     for name, value in wishes.values:
-        session.set_value(name, value)
+        with named("--set"):
+            session.set_value(name, value)
     if wishes.voice:
         session.let_speak(wishes.voice)
 

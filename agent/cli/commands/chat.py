@@ -55,6 +55,9 @@ def chat(
         ),
     ] = None,
     offline: Annotated[bool, flag("--offline", help="Open no connection.")] = False,
+    stay: Annotated[
+        bool, flag("--stay", help="Leave the model loaded afterwards, until its idle time is over.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Talk to the result of a run; /help in the chat shows its commands.
@@ -73,7 +76,7 @@ def chat(
     values = [_pair(each) for each in settings or []]
     wishes = Wishes(voice, system, preset.value, tuple(values), prompt, as_json)
     known = [here.client.run(name) for name in runs or []]
-    with opened_chat(here, [run.id for run in known], model, offline=offline) as loaded:
+    with opened_chat(here, [run.id for run in known], model, offline=offline, stay=stay) as loaded:
         talk(here, loaded, known, wishes)
 
 

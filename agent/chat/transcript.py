@@ -37,6 +37,8 @@ def _markdown(conversation: Conversation, name_of: Callable[[str], str]) -> str:
     for turn in conversation.turns:
         parts.append(f"**You**\n\n{turn.prompt}\n")
         parts += [f"**{name_of(voice)}**\n\n{text}\n" for voice, text in turn.answers.items()]
+        if turn.expected is not None:
+            parts.append(f"**Expected**\n\n{turn.expected}\n")
     return "\n".join(parts)
 
 

@@ -1,0 +1,1 @@
+"""What the chat screen knows, as plain data: nothing here needs Textual."""

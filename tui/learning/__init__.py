@@ -1,0 +1,1 @@
+"""What a person can learn here: topics as short pages, and a guide to a first run."""

@@ -1,0 +1,278 @@
+"""What the run screen says of a run, as rows of styled text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from luthier.agent.models import Device, FileInfo, HardwareSample, Run, RunDetail
+from luthier.agent.states import RunState
+from luthier.agent.text import duration, number, printable
+from luthier.trainers.spec.yaml_loader import dump_yaml
+
+from .glyphs import Glyphs
+from .hints import Remedy
+from .plot.drawing import Row
+from .settings import InterfaceSettings
+from .state import Note, Sample
+
+Line = tuple[Row, Row]
+"""A head, by which the rest is indented, and the rest."""
+
+_STATE_STYLES = {
+    RunState.RUNNING: "good",
+    RunState.SUCCEEDED: "good",
+    RunState.FAILED: "error",
+    RunState.LOST: "error",
+    RunState.STOPPING: "warning",
+    RunState.STOPPED: "warning",
+}
+_NOTE_STYLES = {"error": "error", "warning": "warning", "evaluation": "value", "done": "good"}
+_BAR_MOST = 40
+_GRAPH = 16
+_FULL = 90.0
+_HOT = 85.0
+
+
+def head_rows(run: Run, glyphs: Glyphs, width: int, now: float) -> list[Row]:
+    """State, phase, progress, time left and speed; then what runs where."""
+    return [_progress_row(run, glyphs, width, now), _facts_row(run, glyphs, width, now)]
+
+
+def _progress_row(run: Run, glyphs: Glyphs, width: int, now: float) -> Row:
+    progress = run.progress
+    style = _STATE_STYLES.get(run.state, "label")
+    words = f"{glyphs.state(run.state)} {run.state.value}"
+    if run.phase and not run.state.finished:
+        words += f"  {printable(run.phase)}"
+    right = []
+    if progress.total:
+        right.append(f"{progress.step / progress.total:4.0%}  {progress.step:,}/{progress.total:,}")
+    elif progress.step:
+        right.append(f"step {progress.step:,}")
+    if run.state.active and progress.seconds_left is not None:
+        right.append(f"{duration(progress.seconds_left)} left")
+    if progress.tokens_per_second and not run.state.finished:
+        right.append(f"{number(progress.tokens_per_second)} tokens/s")
+    tail = "  ".join(right)
+    room = min(_BAR_MOST, width - len(words) - len(tail) - 4)
+    row: Row = [(words, style), ("  ", "")]
+    if progress.total and room >= 6:
+        bar = glyphs.bar(progress.step, progress.total, room)
+        full = int(min(1.0, progress.step / progress.total) * room)
+        row += [(bar[:full], style), (bar[full:], "rest"), ("  ", "")]
+    return [*row, (tail, "value")]
+
+
+def _facts_row(run: Run, glyphs: Glyphs, width: int, now: float) -> Row:
+    attempt = run.attempts[-1] if run.attempts else None
+    model = run.model.rstrip("/").rsplit("/", 1)[-1]
+    facts = [printable(model), run.task]
+    if attempt and attempt.devices:
+        facts.append(f"{run.host}: {', '.join(attempt.devices)}")
+    if len(run.attempts) > 1:
+        facts.append(f"attempt {len(run.attempts)}")
+    if run.progress.epoch:
+        facts.append(f"epoch {run.progress.epoch:.2f}")
+    if run.warnings:
+        facts.append(f"{run.warnings} warning{'s' * (run.warnings > 1)}")
+    if run.state is RunState.QUEUED and run.queue_position is not None:
+        facts.append(f"place {run.queue_position + 1} in the queue")
+    if run.started_at is not None:
+        if run.state.finished and run.ended_at is not None:
+            facts.append(f"took {duration(run.ended_at - run.started_at)}")
+        elif run.state.active:
+            # Seconds would change the line all the time for nothing.
+            minutes = int(now - run.started_at) // 60 * 60
+            facts.append(f"for {duration(minutes)}" if minutes else "just started")
+    if not run.state.finished and run.reason:
+        facts.append(printable(run.reason))
+    return [(glyphs.cut(f" {glyphs.dot} ".join(facts), width), "label")]
+
+
+def hardware_rows(
+    run: Run,
+    samples: Sequence[HardwareSample],
+    glyphs: Glyphs,
+    interface: InterfaceSettings,
+    width: int,
+    most: int,
+) -> list[Row]:
+    """A row for each device of the run, at most ``most``; then one for those that are left."""
+    if not samples:
+        return []
+    held = run.attempts[-1].devices if run.attempts else []
+    latest = {device.id: device for device in samples[-1].devices}
+    names = [name for name in held if name in latest] or [
+        name for name in latest if name == "cpu"
+    ]
+    shown = names if len(names) <= most else names[: max(1, most - 1)]
+    rows = []
+    for name in shown:
+        course = [_of(sample, name) for sample in samples[-_GRAPH:]]
+        rows.append(_device_row(latest[name], course, glyphs, interface, width))
+    if left := [latest[name] for name in names[len(shown) :]]:
+        known = [device.utilisation for device in left if device.utilisation is not None]
+        mean = f", {sum(known) / len(known):.0f}% busy" if known else ""
+        rows.append([(f"and {len(left)} more{mean}", "label")])
+    return rows
+
+
+def _of(sample: HardwareSample, name: str) -> Device | None:
+    return next((device for device in sample.devices if device.id == name), None)
+
+
+def _device_row(
+    device: Device,
+    course: Sequence[Device | None],
+    glyphs: Glyphs,
+    interface: InterfaceSettings,
+    width: int,
+) -> Row:
+    row: Row = [(f"{device.id:<7}", "name")]
+    if device.utilisation is not None:
+        busy = [each.utilisation if each else None for each in course]
+        # Both ends of the scale, so that the height of a bar means the same all the time.
+        graph = glyphs.sparkline([0.0, 100.0, *busy], _GRAPH + 2)[2:]
+        row += [(f" {device.utilisation:3.0f}% ", "value"), (f"{graph:<{_GRAPH}}", "line-1")]
+    if device.memory_total and device.memory_used is not None:
+        share = device.memory_used / device.memory_total
+        style = "warning" if share * 100 > _FULL else "value"
+        total = interface.size(device.memory_total)
+        used = interface.size(device.memory_used)
+        row += [("  memory ", "label"), (f"{used:>9}", style), (f" of {total}", "label")]
+        if width >= 100:
+            bar = glyphs.bar(share, 1.0, 12)
+            full = int(share * 12)
+            row += [("  ", ""), (bar[:full], style), (bar[full:], "rest")]
+    if device.temperature is not None:
+        style = "warning" if device.temperature >= _HOT else "label"
+        row.append((f"  {device.temperature:.0f}°C" if glyphs.unicode
+                    else f"  {device.temperature:.0f} C", style))  # fmt: skip
+    if device.power is not None:
+        limit = f"/{device.power_limit:.0f}" if device.power_limit else ""
+        row.append((f"  {device.power:.0f}{limit} W", "label"))
+    if width >= 120:
+        row.append((f"  {device.name}", "label"))
+    return row
+
+
+def hint_lines(run: Run, remedy: Remedy | None, apply_key: str, resume_key: str) -> list[Line]:
+    """Why a run ended badly and what can be done; nothing for a run that did not."""
+    if run.state not in (RunState.FAILED, RunState.LOST):
+        return []
+    head: Row = [("error  ", "error")]
+    lines: list[Line] = [
+        (head if not index else [("       ", "")], [(printable(line), "")])
+        for index, line in enumerate((run.reason or run.state.value).splitlines())
+    ]
+    if remedy:
+        lines.append(([("cause  ", "name")], [(remedy.cause, "")]))
+    if run.hint:
+        lines.append(([("hint   ", "name")], [(printable(run.hint), "")]))
+    if remedy:
+        changes = ", ".join(f"{c.key} {_value(c.old)} to {_value(c.new)}" for c in remedy.changes)
+        lines.append(([(f"{apply_key:<7}", "key")], [(f"sets up a new run with {changes}", "good")]))
+    else:
+        lines.append(
+            ([(f"{apply_key:<7}", "key")], [("sets up a new run with the same settings", "")])
+        )
+    if run.resumable:
+        lines.append(([(f"{resume_key:<7}", "key")], [("goes on from its last checkpoint", "")]))
+    return lines
+
+
+def note_lines(notes: Iterable[Note]) -> list[Line]:
+    """What happened, oldest first, with the time of day."""
+    lines: list[Line] = []
+    for note in notes:
+        style = _NOTE_STYLES.get(note.kind, "")
+        clock = time.strftime("%H:%M:%S", time.localtime(note.t))
+        head: Row = [(f"{clock} ", "label"), (f"{note.kind:<10} ", style or "label")]
+        texts = note.text.splitlines() or [""]
+        lines += [
+            (head if not index else [(" " * 20, "")], [(printable(text), style)])
+            for index, text in enumerate(texts)
+        ]
+    return lines
+
+
+def prompts_of(samples: Iterable[Sample]) -> list[str]:
+    """The prompts that were answered, in the order in which they first were."""
+    return list(dict.fromkeys(sample.prompt for sample in samples))
+
+
+def sample_lines(samples: Sequence[Sample], prompt: str) -> list[Line]:
+    """One prompt's answers over time, the newest first, below what was expected."""
+    answers = [sample for sample in samples if sample.prompt == prompt]
+    lines = _text_lines("prompt", prompt, "name")
+    expected = next((each.expected for each in reversed(answers) if each.expected), None)
+    if expected is not None:
+        lines += _text_lines("expected", expected, "good")
+    lines.append(([], []))
+    before: str | None = None
+    told: list[list[Line]] = []
+    for sample in answers:
+        style = "good" if expected is not None and sample.text.strip() == expected.strip() else ""
+        text = sample.text if sample.text != before else "(the same)"
+        told.append(_text_lines(f"{sample.step:,}", text, style if text is sample.text else "label"))
+        before = sample.text
+    return lines + [line for each in reversed(told) for line in each]
+
+
+def _text_lines(head: str, text: str, style: str) -> list[Line]:
+    parts = text.splitlines() or [""]
+    return [
+        ([(f"{head if not index else '':>9}  ", "label")], [(printable(part), style)])
+        for index, part in enumerate(parts)
+    ]
+
+
+def spec_lines(spec: dict[str, Any]) -> list[Line]:
+    """The spec as YAML."""
+    return [([], yaml_row(line)) for line in dump_yaml(spec).splitlines()]
+
+
+def yaml_row(line: str) -> Row:
+    """A line of YAML with its key told from its value."""
+    shown = printable(line)
+    key, colon, value = shown.partition(":")
+    if not colon or shown.lstrip().startswith(("-", "#")):
+        return [(shown, "value")]
+    return [(key + colon, "key"), (value, "value")]
+
+
+def placement_line(run: RunDetail) -> str:
+    """What the worker proved that it runs on; empty while it has not."""
+    placed = run.placement
+    if not placed:
+        return ""
+    trained, total = placed["trainable_parameters"], placed["total_parameters"]
+    return (
+        f"{', '.join(placed['devices'])}, {placed['strategy']}, precision {placed['precision']}, "
+        f"{trained:,} of {total:,} parameters trained"
+    )
+
+
+def readable(info: FileInfo, most: int) -> bool:
+    """Whether a file is worth opening as text."""
+    return info.size <= most and not info.path.endswith((".safetensors", ".bin", ".pt", ".pth"))
+
+
+def text_lines(data: bytes, path: str) -> list[Line] | None:
+    """A file's lines; None when it is no text."""
+    if b"\0" in data[:8192]:
+        return None
+    text = data.decode("utf-8", "replace")
+    is_yaml = path.endswith((".yaml", ".yml"))
+    return [
+        ([], yaml_row(line) if is_yaml else [(printable(line.expandtabs(4)), "")])
+        for line in text.splitlines()
+    ]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "unset"
+    return str(value).lower() if isinstance(value, bool) else str(value)

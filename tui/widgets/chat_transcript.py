@@ -1,0 +1,148 @@
+"""The conversation from top to bottom, the answers to a question side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from luthier.agent.chat.conversation import BASE, GIVEN, Conversation, Turn, figures
+from luthier.agent.models import GenerateChunk
+from luthier.agent.text import count, printable
+
+from ..bindings import bindings
+from .chat_answer import AnswerView
+
+_SHOWN_TURNS = 50
+_KINDS = {BASE: "base", GIVEN: "given"}
+
+
+def about(turn: Turn, voice: str) -> tuple[str, str]:
+    """The line below an answer, and what went wrong with it."""
+    last = turn.figures.get(voice, GenerateChunk())
+    parts = []
+    if voice in turn.figures and (last.finish != "error" or last.completion_tokens):
+        parts.append(figures(last))
+    text = turn.answers.get(voice)
+    if turn.expected is not None and text is not None:
+        right = text.strip() == turn.expected.strip()
+        parts.append("as expected" if right else "not as expected")
+    elif text is not None and not text.strip():
+        parts.append("an empty answer")
+    return ", ".join(parts), last.error
+
+
+class TurnView(Vertical):
+    """A question and its answers.
+
+    Args:
+        turn: what was said.
+        voices: whose answers to make room for, those that are there already excepted.
+        name_of: what a voice is called.
+        raw: show answers letter by letter.
+    """
+
+    def __init__(
+        self, turn: Turn, voices: Sequence[str], name_of: Callable[[str], str], *, raw: bool
+    ) -> None:
+        super().__init__(classes="turn")
+        self.turn = turn
+        order = dict.fromkeys([*turn.answers, *turn.figures, *voices])
+        self._answers = {
+            voice: AnswerView(name_of(voice), _KINDS.get(voice, "adapter"), raw=raw)
+            for voice in order
+        }
+
+    def compose(self) -> Iterable[Widget]:
+        """The question above, the answers below it."""
+        yield Static(printable(self.turn.prompt), classes="question", markup=False)
+        with Horizontal(classes="answers"):
+            yield from self._answers.values()
+            if self.turn.expected is not None:
+                yield AnswerView("expected", "expected", raw=True)
+
+    def on_mount(self) -> None:
+        """Show what is there."""
+        for voice in {**self.turn.answers, **self.turn.figures}:
+            self.show(voice)
+        if self.turn.expected is not None:
+            self.query_one("AnswerView.-expected", AnswerView).show(self.turn.expected, "")
+
+    def show(self, voice: str) -> None:
+        """Show the whole answer of that voice."""
+        words, error = about(self.turn, voice)
+        self._answers[voice].show(self.turn.answers.get(voice, ""), words, error)
+
+    def show_part(self, voice: str, text: str, words: str) -> None:
+        """Show an answer as far as it is written."""
+        self._answers[voice].show_part(text, words)
+
+
+class Transcript(VerticalScroll):
+    """All turns; stays at the end while an answer grows, unless somebody scrolls up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("scroll", "chat_transcript")]
+
+    class WriteWanted(Message):
+        """The person wants to type."""
+
+    def __init__(self) -> None:
+        super().__init__(id="transcript")
+        self.raw = False
+        self.name_of: Callable[[str], str] = str
+
+    def compose(self) -> Iterable[Widget]:
+        """A line about the conversation; the turns follow."""
+        yield Static("", id="about", markup=False)
+
+    def on_mount(self) -> None:
+        """Stay at the end."""
+        self.anchor()
+
+    def say(self, words: str, *, failed: bool = False) -> None:
+        """Show words above the turns; none: nothing is there."""
+        line = self.query_one("#about", Static)
+        line.update(printable(words))
+        line.set_class(failed, "error")
+        line.display = bool(words)
+
+    def show(self, conversation: Conversation) -> None:
+        """Show a conversation from its beginning, or what is recent of a long one."""
+        self.query(TurnView).remove()
+        recent = conversation.turns[-_SHOWN_TURNS:]
+        self.mount_all([TurnView(turn, (), self.name_of, raw=self.raw) for turn in recent])
+        hidden = len(conversation.turns) - len(recent)
+        about = [f"System prompt: {conversation.system}"] if conversation.system else []
+        if hidden:
+            about.append(f"{count(hidden, 'earlier question')} not shown; an export has them.")
+        self.say("\n".join(about))
+        self.anchor()
+
+    def add(self, turn: Turn, voices: Sequence[str]) -> TurnView:
+        """Show another turn, with room for the answers of these voices."""
+        view = TurnView(turn, voices, self.name_of, raw=self.raw)
+        self.mount(view)
+        self.anchor()
+        return view
+
+    def take_back(self, turn: Turn) -> None:
+        """Take a turn off the screen."""
+        for view in self.query(TurnView):
+            if view.turn is turn:
+                view.remove()
+
+    def set_raw(self, raw: bool) -> None:
+        """Show answers letter by letter, or as Markdown."""
+        self.raw = raw
+        for view in self.query(AnswerView):
+            if not view.has_class("-expected"):
+                view.set_raw(raw)
+
+    def action_write(self) -> None:
+        """Go to the prompt."""
+        self.post_message(self.WriteWanted())
