@@ -156,8 +156,9 @@ TABLE: dict[str, dict[str, Key]] = {
     },
     "picker": {
         "go_on": Key("down,ctrl+j", "to_list", "list", "From the text to the list."),
+        "write": Key("slash", "to_text", "type", "From the list to the text.", 3),
         "complete": Key("tab", "complete", "complete", "Complete the path to the line's.", 2),
-        "hidden": Key("ctrl+t", "hidden", "hidden", "Show hidden files too, or not.", 3),
+        "hidden": Key("ctrl+t", "hidden", "hidden", "Show hidden files too, or not.", 4),
     },
     "data": {
         "use": Key("u", "use", "use", "Train on this dataset.", 1),

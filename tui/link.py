@@ -90,7 +90,10 @@ class Link:
 
         while not self._closed.is_set():
             try:
-                with Client(self._home, start=self._may_start()) as client:
+                if self._may_start():
+                    with Client(self._home, start=True) as starter:
+                        starter.status()
+                with Client(self._home, start=False) as client:
                     self._follow(client)
             except (LuthierError, OSError) as error:
                 self._away(error)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from luthier.agent.models import Run, Series
+from luthier.agent.models import Run, Series, StoredEvent
 
 from .metrics import Panel
 from .plot.across import STEPS, Across, Kind
@@ -14,11 +15,15 @@ from .plot.buckets import Buckets
 from .plot.chart import Curve
 from .state import RunData
 
+if TYPE_CHECKING:
+    from luthier.agent.client import Client
+
 POINTS = 4000
 """How many points of a metric are asked for at once."""
 
 # Straight lines between so many points say well enough when a step was.
 _KNOTS = 256
+_PLACES = 32
 
 
 @dataclass(frozen=True)
@@ -106,3 +111,24 @@ def expected(run: Run, kind: Kind) -> float | None:
     if kind == "step":
         return float(steps)
     return progress.epoch * steps / progress.step if progress.step and progress.epoch else None
+
+
+def places(client: Client, run_id: str) -> list[StoredEvent]:
+    """Metrics events from all over a run, which tell when and in which epoch its steps were.
+
+    How many events there are is not known: far jumps find the end, then even ones fill it in.
+    """
+    found: dict[int, StoredEvent] = {}
+
+    def look(after: int) -> bool:
+        events = client.events(run_id, after=after, limit=1, kinds=["metrics"])
+        found.update({event.number: event for event in events})
+        return bool(events)
+
+    end = 1
+    while look(end - 1):
+        end *= 2
+    last = max(found, default=0)
+    for part in range(1, _PLACES):
+        look(last * part // _PLACES)
+    return [found[number] for number in sorted(found)]

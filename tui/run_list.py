@@ -28,7 +28,7 @@ COLUMNS = (
     Column("step", "step", 11, right=True, rank=8),
     Column("left", "left", 7, right=True),
     Column("speed", "tokens/s", 8, right=True, rank=10),
-    Column("loss", "loss", 7, right=True),
+    Column("loss", "loss", 9, right=True),
     Column("curve", "", 8, grow=1, rank=1, most=24),
     Column("age", "age", 6, right=True),
     Column("phase", "phase", 12, rank=11, grow=1, most=24),

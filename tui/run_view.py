@@ -229,9 +229,25 @@ def _text_lines(head: str, text: str, style: str) -> list[Line]:
     ]
 
 
-def spec_lines(spec: dict[str, Any]) -> list[Line]:
-    """The spec as YAML."""
-    return [([], yaml_row(line)) for line in dump_yaml(spec).splitlines()]
+def spec_lines(run: RunDetail) -> list[Line]:
+    """What the run really runs on, and the spec as YAML."""
+    lines: list[Line] = []
+    if placed := run.placement:
+        trained, total = placed["trainable_parameters"], placed["total_parameters"]
+        lines.append(
+            (
+                [("runs on  ", "label")],
+                [
+                    (
+                        f"{', '.join(placed['devices'])}, {placed['strategy']}, precision "
+                        f"{placed['precision']}, {trained:,} of {total:,} parameters trained",
+                        "good",
+                    )
+                ],
+            )
+        )
+        lines.append(([], []))
+    return lines + [([], yaml_row(line)) for line in dump_yaml(run.spec).splitlines()]
 
 
 def yaml_row(line: str) -> Row:
@@ -241,18 +257,6 @@ def yaml_row(line: str) -> Row:
     if not colon or shown.lstrip().startswith(("-", "#")):
         return [(shown, "value")]
     return [(key + colon, "key"), (value, "value")]
-
-
-def placement_line(run: RunDetail) -> str:
-    """What the worker proved that it runs on; empty while it has not."""
-    placed = run.placement
-    if not placed:
-        return ""
-    trained, total = placed["trainable_parameters"], placed["total_parameters"]
-    return (
-        f"{', '.join(placed['devices'])}, {placed['strategy']}, precision {placed['precision']}, "
-        f"{trained:,} of {total:,} parameters trained"
-    )
 
 
 def readable(info: FileInfo, most: int) -> bool:

@@ -117,24 +117,21 @@ def test_stream_goes_on_over_killed_agents(real_agent: RealAgent, workshop: Work
 
 
 def test_stream_of_an_agent_that_was_stopped_ends_and_starts_no_other(
-    real_agent: RealAgent, client: Client, monkeypatch: pytest.MonkeyPatch
+    real_agent: RealAgent,
+    client: Client,
+    workshop: Workshop,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("luthier.agent.client._RETURN_SECONDS", 0.5)
+    since = client.status().sequence
+    run = client.submit(workshop.spec({"steps": 1}))
+    real_agent.ended(run.id)
     with Client(real_agent.home, start=True) as other:
-        stream = other.stream(client.status().sequence)
-        failures: list[UnavailableError] = []
-
-        def listen() -> None:
-            try:
-                next(stream)
-            except UnavailableError as error:
-                failures.append(error)
-
-        thread = threading.Thread(target=listen)
-        thread.start()
+        stream = other.stream(since)
+        _until_finished(stream, run.id)
         assert real_agent.terminate() == 0
-        thread.join(timeout=30)
-    assert "was stopped" in str(failures[0])
+        with pytest.raises(UnavailableError, match="was stopped"):
+            list(stream)
     assert not real_agent.home.socket.exists()
 
 

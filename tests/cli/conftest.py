@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import select
+import struct
+import subprocess
 import sys
+import termios
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +62,72 @@ class Outcome:
 
 
 Luthier = Callable[..., Outcome]
+
+
+ENTRY = [
+    sys.executable, "-c", "import sys; from luthier.agent.cli.main import main; sys.exit(main())"
+]  # fmt: skip
+
+
+class Terminal:
+    """The command on a terminal of its own, as a person would use it."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self._controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.painted = b""
+        self._process = subprocess.Popen(
+            [*ENTRY, *arguments],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env={**os.environ, "TERM": "xterm-256color", **environment},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),
+        )
+        os.close(terminal)
+
+    def until(self, text: str, seconds: float = 120) -> str:
+        """Wait until that text was painted; returns what was painted up to its end."""
+        wanted = text.encode()
+        deadline = time.monotonic() + seconds
+        while wanted not in self.painted:
+            assert self._read(deadline), f"{text!r} never came:\n{self.painted.decode()}"
+        end = self.painted.index(wanted) + len(wanted)
+        before, self.painted = self.painted[:end], self.painted[end:]
+        return before.decode()
+
+    def type(self, text: str) -> None:
+        """Press keys; ``\\x03`` is ctrl-c, ``\\x04`` ctrl-d."""
+        os.write(self._controller, text.encode())
+
+    def end(self, seconds: float = 120) -> tuple[int, str]:
+        """Wait for the end of the command; its exit code and what was painted since."""
+        deadline = time.monotonic() + seconds
+        while self._read(deadline):
+            continue
+        os.close(self._controller)
+        return self._process.wait(timeout=30), self.painted.decode()
+
+    def _read(self, deadline: float) -> bool:
+        """Take in what was painted; False at the end of it."""
+        ready, _, _ = select.select([self._controller], [], [], deadline - time.monotonic())
+        if not ready:
+            self._process.kill()
+            raise AssertionError(f"nothing more came:\n{self.painted.decode(errors='replace')}")
+        try:
+            piece = os.read(self._controller, 65536)
+        except OSError:
+            # Linux says so when nobody has the other side open any more.
+            return False
+        self.painted += piece
+        return bool(piece)
+
+
+@pytest.fixture
+def terminal() -> type[Terminal]:
+    """Starts a command on a terminal: ``terminal("watch", run)``."""
+    return Terminal
 
 
 class Command:
@@ -113,6 +187,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def luthier(home: Path, capsys: pytest.CaptureFixture[str]) -> Luthier:
     """Calls a command with a home of its own."""
     return Command(capsys)
+
+
+@pytest.fixture
+def enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Path], Luthier]:
+    """Calls commands with a home that is there already."""
+
+    def call(home: Path) -> Luthier:
+        lonely(monkeypatch, home, tmp_path / "work")
+        return Command(capsys)
+
+    return call
 
 
 @pytest.fixture
@@ -188,13 +275,8 @@ def busy_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def busy(
-    busy_home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Luthier:
+def busy(busy_home: Path, enter: Callable[[Path], Luthier]) -> Luthier:
     """Calls a command with the busy home."""
-    lonely(monkeypatch, busy_home, tmp_path / "work")
+    command = enter(busy_home)
     write_spec(Path())
-    return Command(capsys)
+    return command

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -13,41 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .conftest import Luthier
+    from .conftest import Luthier, Terminal
 
-COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ENTRY = [
     sys.executable,
     "-c",
     "import sys; from luthier.agent.cli.main import main; sys.exit(main())",
 ]
-
-
-def in_terminal(*arguments: str, **environment: str) -> tuple[int, bytes]:
-    """Run the command on a terminal of its own; its exit code and everything it painted."""
-    controller, terminal = pty.openpty()
-    try:
-        process = subprocess.Popen(
-            [*ENTRY, *arguments],
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            env={**os.environ, "TERM": "xterm-256color", **environment},
-            close_fds=True,
-        )
-        os.close(terminal)
-        painted = b""
-        while True:
-            try:
-                piece = os.read(controller, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            painted += piece
-        return process.wait(timeout=60), painted
-    finally:
-        os.close(controller)
 
 
 def in_pipe(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -69,29 +41,30 @@ def data(home: Path) -> str:
     return "data.csv"
 
 
-def test_on_a_terminal_there_are_colours(data: str) -> None:
-    code, painted = in_terminal("data", "inspect", data)
+def test_on_a_terminal_there_are_colours(data: str, terminal: type[Terminal]) -> None:
+    code, painted = terminal("data", "inspect", data).end()
     assert code == 0
     assert COLOUR.search(painted)
-    assert b"[[" not in painted
+    assert "[[" not in painted
 
 
 @pytest.mark.parametrize("call", [["data", "inspect", "data.csv"], ["tasks"], ["--help"]])
-def test_no_color_is_heeded_on_a_terminal(data: str, call: list[str]) -> None:
-    code, painted = in_terminal(*call, NO_COLOR="1")
+def test_no_color_is_heeded_on_a_terminal(
+    data: str, terminal: type[Terminal], call: list[str]
+) -> None:
+    code, painted = terminal(*call, NO_COLOR="1").end()
     assert code == 0
-    coloured = [each for each in COLOUR.findall(painted) if re.search(rb"\b[34]\d\b", each)]
-    assert coloured == []
+    assert [each for each in COLOUR.findall(painted) if re.search(r"\b[34]\d\b", each)] == []
 
 
-def test_without_colour_brackets_mark_the_trained_part(data: str) -> None:
+def test_without_colour_brackets_mark_the_trained_part(data: str, terminal: type[Terminal]) -> None:
     for painted in (
-        in_terminal("data", "inspect", data, NO_COLOR="1")[1],
-        in_terminal("--no-color", "data", "inspect", data)[1],
-        in_pipe("data", "inspect", data).stdout,
+        terminal("data", "inspect", data, NO_COLOR="1").end()[1],
+        terminal("--no-color", "data", "inspect", data).end()[1],
+        in_pipe("data", "inspect", data).stdout.decode(),
     ):
-        assert b"[[b0]]" in painted
-        assert b"[[a0]]" not in painted
+        assert "[[b0]]" in painted
+        assert "[[a0]]" not in painted
 
 
 def test_a_pipe_that_is_closed_early_ends_the_command_quietly(home: Path) -> None:

@@ -26,7 +26,7 @@ from luthier.tui.app import LuthierApp
 from luthier.tui.screens.base import LuthierScreen
 from luthier.tui.settings import InterfaceSettings
 
-_SECONDS = 60.0
+_SECONDS = 30.0
 
 
 def _load(path: Path) -> ModuleType:

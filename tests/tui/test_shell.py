@@ -68,7 +68,7 @@ async def test_q_leaves_a_screen_and_at_home_the_program(client: Any, opened: An
         await luthier.press("q")
         assert isinstance(luthier.app.screen, RunsScreen)
         await luthier.press("q")
-        await luthier.until(lambda: not luthier.app.is_running)
+        await luthier.until(lambda: luthier.app._exit)
 
 
 async def test_escape_at_home_does_not_close(client: Any, opened: Any) -> None:
@@ -87,9 +87,12 @@ async def test_a_screen_that_is_open_comes_to_the_front(client: Any, opened: Any
         assert len(luthier.app.screen_stack) == 2
 
 
-async def test_help_shows_the_keys_of_the_screen_below(client: Any, opened: Any) -> None:
+async def test_help_shows_the_keys_of_the_screen_below(
+    client: Any, workshop: Any, opened: Any
+) -> None:
+    client.submit(workshop.spec({"steps": 3}, name="any"))
     async with opened(size=(120, 60)) as luthier:
-        await luthier.live()
+        await luthier.sees("100%")
         await luthier.press("question_mark")
         assert isinstance(luthier.app.screen, HelpScreen)
         await luthier.sees("Set up a new run.", "runs.new", "list.down", "Runs go on")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from luthier.agent.errors import RefusedError
 from luthier.agent.models import Chat, GenerateChunk, GenerateRequest, OpenChatRequest
 from luthier.trainers.errors import LuthierError
+
+from .opening import loaded_chat
 
 if TYPE_CHECKING:
     from luthier.agent.client import Client
@@ -41,6 +42,15 @@ class Writing:
         return time.monotonic() - self._asked_at
 
     @property
+    def in_words(self) -> str:
+        """What it waits for."""
+        if self.stopped:
+            return "stopping"
+        if self._pieces:
+            return "writing; escape stops it"
+        return f"waiting for the first word, {self.seconds:.0f} s"
+
+    @property
     def stopped(self) -> bool:
         """Whether nobody wants the rest."""
         return self._stopped.is_set()
@@ -60,56 +70,34 @@ class Writing:
         self.last = GenerateChunk(finish="error", error=error)
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A chat that answers, and whether it was there before."""
-
-    chat: Chat
-    new: bool
-
-
-def open_chat(client: Client, request: OpenChatRequest) -> Opened:
-    """Open a chat without waiting for its model. Raises LuthierError when it cannot be."""
-    before = {chat.id for chat in client.chats()}
-    chat = client.open_chat(request)
-    return Opened(chat, chat.id not in before)
-
-
-def loaded_chat(client: Client, request: OpenChatRequest) -> Chat:
-    """The same chat once its model is there. Raises LuthierError when it cannot be loaded."""
-    chat = client.open_chat(request, wait=True)
-    if chat.state == "failed":
-        raise LuthierError(f"{chat.model} cannot be loaded: {chat.error}")
-    return chat
-
-
 def write(
     client: Client,
     opening: OpenChatRequest,
     chat_id: str,
     request: GenerateRequest,
     writing: Writing,
-) -> str:
+) -> Chat | None:
     """Let the chat answer; what goes wrong becomes the end of the answer.
 
     An agent that was restarted has forgotten the chat, which is then opened again.
 
     Returns:
-        the id of the chat that answered.
+        the chat that was opened again; None where that was not needed.
     """
+    again: Chat | None = None
     try:
         try:
             _read(client, chat_id, request, writing)
         except RefusedError as error:
             if error.status != 404:
                 raise
-            chat_id = loaded_chat(client, opening).id
-            _read(client, chat_id, request, writing)
+            again = loaded_chat(client, opening)
+            _read(client, again.id, request, writing)
     except LuthierError as error:
         writing.fail(str(error))
     if writing.last is None:
         writing.add(GenerateChunk(finish="cancelled"))
-    return chat_id
+    return again
 
 
 def _read(client: Client, chat_id: str, request: GenerateRequest, writing: Writing) -> None:

@@ -61,7 +61,7 @@ class Dialog(ModalScreen[_Answer | None], Generic[_Answer]):
         with Vertical(classes="dialog"):
             yield Static(self.title or "", classes="title", markup=False)
             yield from self.body()
-        yield KeyLine()
+            yield KeyLine()
 
     def body(self) -> Iterable[Widget]:
         """The widgets below the title."""

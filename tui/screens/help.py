@@ -53,7 +53,7 @@ class HelpScreen(ModalScreen[None]):
             text.append(f"\n{title}\n", "bold")
             for binding_id, names in groups[title].items():
                 entry = key_of(binding_id)
-                text.append(f"  {', '.join(names):<16}", "bold")
+                text.append(f"  {' or '.join(names):<16}", "bold")
                 text.append(f" {entry.help if entry else ''}")
                 text.append(f"  {binding_id}\n", "dim")
         return text

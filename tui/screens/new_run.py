@@ -62,10 +62,6 @@ class NewRunScreen(FormDialogs):
             yield FieldHelp()
 
     def on_mount(self) -> None:
-        """Begin once the widgets are there."""
-        self.call_after_refresh(self._start)
-
-    def _start(self) -> None:
         """Begin where the person wants to: a run's copy, given values, or the tasks."""
         if self._from_run:
             self._copy_run(self._from_run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,43 +14,42 @@ from textual.widgets import ContentSwitcher
 
 from luthier.agent.models import HardwareSample, Run, RunDetail, SeriesInfo, StoredEvent
 from luthier.agent.states import RunState
-from luthier.agent.text import number
 from luthier.trainers.errors import LuthierError
 from luthier.trainers.spec.yaml_loader import dump_yaml
 
 from ..bindings import bindings
 from ..hints import Remedy, remedy_for
-from ..metrics import Panel, chosen_panels, panels
 from ..plot.drawing import Row, wrap
-from ..run_curves import POINTS, RunCurves, expected
-from ..run_view import head_rows, hint_lines, note_lines, prompts_of, sample_lines, spec_lines
+from ..run_view import head_rows, hint_lines, note_lines, prompts_of, spec_lines
 from ..state import Topic
-from ..widgets.chart import MOST_CHARTS, ChartGrid
 from ..widgets.drawn import Drawn, TabRow
 from ..widgets.file_list import FileList
 from ..widgets.gpu_panel import GpuPanel
 from ..widgets.log_view import LogView
+from ..widgets.run_charts import RunCharts
 from ..widgets.sample_view import SampleView
 from ..widgets.scroller import Scroller, TextPane
 from .base import LuthierScreen
 from .confirm import ConfirmScreen
-from .metric_picker import MetricPicker
 
 if TYPE_CHECKING:
     from luthier.agent.client import Client
 
-TABS = ("Charts", "Log", "Samples", "Events", "Spec", "Files")
-_IDS = ("charts", "log", "samples", "events", "spec", "files")
+_TABS = {
+    "charts": "Charts",
+    "log": "Log",
+    "samples": "Samples",
+    "events": "Events",
+    "spec": "Spec",
+    "files": "Files",
+}
 _RARE = ("phase", "placement", "evaluation", "sample", "checkpoint", "warning", "error", "done")
 _PAGE = 10_000
 _HINT_ROWS = 9
-_SMALL = (100, 30)
-# Places in a run's events that are looked at to learn when and in which epoch a step was.
-_PLACES = 32
 
 
 @dataclass(frozen=True)
-class _Opened:
+class _Found:
     """What is read when the screen opens."""
 
     run: RunDetail
@@ -59,7 +58,7 @@ class _Opened:
     hardware: list[HardwareSample]
 
 
-def _read(client: Client, run_id: str) -> _Opened:
+def _read(client: Client, run_id: str) -> _Found:
     events: list[StoredEvent] = []
     while True:
         after = events[-1].number if events else 0
@@ -67,9 +66,8 @@ def _read(client: Client, run_id: str) -> _Opened:
         events += page
         if len(page) < _PAGE:
             break
-    return _Opened(
-        client.run(run_id), client.series(run_id), events, client.hardware_history(run_id)
-    )
+    hardware = client.hardware_history(run_id)
+    return _Found(client.run(run_id), client.series(run_id), events, hardware)
 
 
 class RunScreen(LuthierScreen):
@@ -87,33 +85,27 @@ class RunScreen(LuthierScreen):
         super().__init__()
         self.run_id = run_id
         self.detail: RunDetail | None = None
-        self._known: list[str] = []
-        self._asked: set[str] = set()
-        self._wanted: list[str] | None = None
-        self._curves = RunCurves()
         self._loading = False
-        self._attempts = 0
 
     # -- what it is made of ------------------------------------------------------------------
 
     def body(self) -> Iterable[Widget]:
         """Head, devices, hint, tabs, and what the tabs show."""
-        unicode = self.glyphs.unicode
         yield Drawn(self._head, id="head")
         yield GpuPanel(lambda: self.run_line, lambda: (self.glyphs, self.interface), id="devices")
         yield Drawn(self._hint, id="hint")
-        yield TabRow(TABS)
-        with ContentSwitcher(initial="charts"):
-            yield ChartGrid(unicode, id="charts")
+        yield TabRow(list(_TABS.values()), id="tabs")
+        with ContentSwitcher(initial="charts", id="pages"):
+            yield RunCharts(self.run_id, self.glyphs.unicode, id="charts")
             yield LogView(self.run_id, id="log")
             yield SampleView(id="samples")
             yield TextPane(follow=True, empty="nothing has happened yet", id="events")
             yield TextPane(empty="reading the spec", id="spec")
-            yield FileList(self.run_id, id="files")
+            yield FileList(self.run_id, time.time, id="files")
 
     def on_mount(self) -> None:
-        """Read what there is; then go on live."""
-        self.query_one(ChartGrid).focus_first()
+        """The keys go to the charts first."""
+        self.query_one(RunCharts).focus_first()
 
     @property
     def run_line(self) -> Run | None:
@@ -123,17 +115,19 @@ class RunScreen(LuthierScreen):
     @property
     def tab(self) -> str:
         """The id of the tab that is seen."""
-        return self.query_one(ContentSwitcher).current or "charts"
+        return self.query_one("#pages", ContentSwitcher).current or "charts"
 
     # -- news --------------------------------------------------------------------------------
 
     def topics_changed(self, topics: frozenset[Topic]) -> None:
         """Show what changed."""
         kinds = {topic for topic, of in topics if of in ("", self.run_id)}
-        # Looked at again and again, so that their data is collected.
+        # Looked at again and again, so that their data stays collected.
+        self.state.of("")
         self.state.of(self.run_id)
         if "reset" in kinds:
-            self._forget()
+            self.detail = None
+            self.query_one(RunCharts).forget()
         if self.detail is None and self.state.connection == "live":
             self._load()
         if "all" in kinds:
@@ -142,29 +136,28 @@ class RunScreen(LuthierScreen):
             self._show_run()
         if kinds & {"all", "hardware"}:
             self.query_one(GpuPanel).add(list(self.state.of("").hardware))
-        if kinds & {"all", "log"}:
-            self._log_grown()
+        if kinds & {"all", "log", "connection"}:
+            self.query_one(LogView).news(*self.state.of(self.run_id).log)
         self._show_tab(kinds)
 
     def _show_tab(self, kinds: set[str]) -> None:
         data = self.state.of(self.run_id)
-        anything = "all" in kinds
         if kinds & {"all", "samples"}:
             count = len(prompts_of(data.samples))
             self.query_one(TabRow).rename(2, f"Samples {count}" if count else "Samples")
         match self.tab:
-            case "charts" if anything or kinds & {"metrics", "run"}:
-                self._show_charts()
-            case "samples" if anything or "samples" in kinds:
+            case "charts" if kinds & {"all", "metrics", "run"}:
+                self.query_one(RunCharts).show_news()
+            case "samples" if kinds & {"all", "samples"}:
                 self.query_one(SampleView).show(list(data.samples))
-            case "events" if anything or kinds & {"notes", "metrics"}:
+            case "events" if kinds & {"all", "notes", "metrics"}:
                 self.query_one("#events", TextPane).show(note_lines(data.notes))
 
     def _use_choices(self) -> None:
         unicode = self.glyphs.unicode
         for scroller in self.query(Scroller):
             scroller.unicode = unicode
-        self.query_one(ChartGrid).use(unicode)
+        self.query_one(RunCharts).use(unicode)
 
     def _show_run(self) -> None:
         run = self.run_line
@@ -172,13 +165,11 @@ class RunScreen(LuthierScreen):
             return
         self.title = run.name or run.id
         self.sub_title = run.id if run.name else ""
-        if self.state.runs and self.run_id not in self.state.runs and self.detail is not None:
+        if self.detail and self.state.runs and self.run_id not in self.state.runs:
             self.sub_title = "removed"
         for part in self.query(Drawn):
             part.show()
-        if len(run.attempts) != self._attempts:
-            self._attempts = len(run.attempts)
-            self.query_one(LogView).status.attempts = self._attempts
+        self.query_one(LogView).attempts = len(run.attempts)
         self.refresh_bindings()
 
     def _head(self, width: int) -> list[Row]:
@@ -203,11 +194,6 @@ class RunScreen(LuthierScreen):
 
     # -- reading -----------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        self.detail = None
-        self._asked.clear()
-        self._curves.forget()
-
     def _load(self) -> None:
         if self._loading:
             return
@@ -215,112 +201,143 @@ class RunScreen(LuthierScreen):
         run_id = self.run_id
         self.ask(
             lambda client: _read(client, run_id),
-            self._opened,
+            self._loaded,
             doing="reading the run",
-            failed=self._not_opened,
+            failed=self._not_loaded,
         )
 
-    def _not_opened(self, error: LuthierError) -> None:
+    def _not_loaded(self, error: LuthierError) -> None:
         self._loading = False
         self.luthier.show_error(error)
 
-    def _opened(self, found: _Opened) -> None:
+    def _loaded(self, found: _Found) -> None:
         self._loading = False
         self.detail = found.run
-        self._known = [info.name for info in found.series]
+        self.query_one(RunCharts).know(info.name for info in found.series)
         self.state.take_history(self.run_id, found.events)
         self.query_one(GpuPanel).add(found.hardware)
-        self.query_one("#spec", TextPane).show(spec_lines(found.run.spec))
-        if self.query_one(LogView).body.attempt is None and self.tab == "log":
-            self.query_one(LogView).body.open()
+        self.query_one("#spec", TextPane).show(spec_lines(found.run))
         self._show_run()
         self._show_tab({"all"})
 
-    # -- charts ------------------------------------------------------------------------------
+    # -- tabs --------------------------------------------------------------------------------
 
-    @property
-    def _panels(self) -> list[Panel]:
-        names = dict.fromkeys([*self._known, *self.state.of(self.run_id).curves])
-        return panels(names)
+    @on(TabRow.Chosen)
+    def _tab_clicked(self, event: TabRow.Chosen) -> None:
+        self.action_show_tab(event.number)
 
-    @property
-    def _chosen(self) -> list[Panel]:
-        width, height = _SMALL
-        small = self.size.width < width or self.size.height < height
-        return chosen_panels(self._panels, self._wanted, 1 if small else 3)
+    def action_tab(self, step: int) -> None:
+        """To a tab beside this one."""
+        self.action_show_tab((list(_TABS).index(self.tab) + step) % len(_TABS))
 
-    def _show_charts(self) -> None:
+    def action_show_tab(self, number: int) -> None:
+        """To that tab, whose main part gets the keys."""
+        tab = list(_TABS)[number]
+        self.query_one("#pages", ContentSwitcher).current = tab
+        self.query_one(TabRow).choose(number)
+        match tab:
+            case "charts":
+                self.query_one(RunCharts).focus_first()
+            case "log":
+                self.query_one(LogView).open()
+            case "samples":
+                self.query_one(SampleView).pane.focus()
+            case "files":
+                self.query_one(FileList).read()
+                self.query_one(FileList).focus_list()
+            case _:
+                self.query_one(f"#{tab}").focus()
+        self._show_tab({"all"})
+        self.refresh_bindings()
+
+    def action_back(self) -> None:
+        """Leave the wait, the search, the crosshair, the zoom, and last the screen."""
+        view = self.query_one(RunCharts).view
+        if self.leave_waits() or self.query_one(LogView).close_search():
+            return
+        if self.tab == "charts" and (view.cross is not None or view.window.is_zoomed):
+            view.cross = None
+            self.query_one(RunCharts).action_whole()
+        else:
+            self.action_leave()
+
+    # -- doing -------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what can be done now has a key in the footer."""
+        if not self.is_mounted or action not in (
+            "apply", "stop", "stop_now", "resume", "chat", "export"
+        ):  # fmt: skip
+            return True
         run = self.run_line
         if run is None:
-            return
-        chosen = self._chosen
-        self._ask_points([name for panel in chosen for name in panel.metrics])
-        data = self.state.of(self.run_id)
-        grid = self.query_one(ChartGrid)
-        kind = grid.view.kind
-        across = self._curves.across(data, kind, run.started_at or run.created_at)
-        curves = [self._curves.curves(data, panel, across) for panel in chosen] or [[]]
-        grid.show(curves, expected(run, kind))
+            return False
+        match action:
+            case "apply":
+                return run.state in (RunState.FAILED, RunState.LOST)
+            case "stop" | "stop_now":
+                return not run.state.finished
+            case "resume":
+                return run.state.finished and run.state is not RunState.SUCCEEDED
+        return bool(run.artifact)
 
-    def _ask_points(self, names: Sequence[str]) -> None:
-        for name in names:
-            if name in self._asked or name not in self._known:
-                continue
-            self._asked.add(name)
-            self._fetch(name)
+    def action_apply(self) -> None:
+        """Set up a new run with the remedy applied."""
+        remedy = self.remedy
+        self.luthier.open_new_run(values=remedy.values if remedy else None, from_run=self.run_id)
 
-    def _fetch(self, name: str) -> None:
+    def action_stop(self) -> None:
+        """Stop after a checkpoint."""
+        self._stop("A checkpoint is saved first; resume goes on from it.", now=False)
+
+    def action_stop_now(self) -> None:
+        """Stop at once."""
+        self._stop("What was learnt since the last checkpoint is lost.", now=True)
+
+    def _stop(self, detail: str, *, now: bool) -> None:
         run_id = self.run_id
 
-        def took(series: object) -> None:
-            self.state.take_series(run_id, series)  # type: ignore[arg-type]
-            if self.tab == "charts":
-                self._show_charts()
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._change(lambda client: client.stop(run_id, now=now), "stopping the run")
 
-        self.ask(lambda client: client.points(run_id, name, points=POINTS), took)
+        question = "Stop this run now?" if now else "Stop this run?"
+        self.app.push_screen(ConfirmScreen(question, detail, yes="Stop", dangerous=now), answered)
 
-    @on(ChartGrid.RangeChanged)
-    def _range_changed(self) -> None:
-        grid = self.query_one(ChartGrid)
-        if not grid.view.window.is_zoomed:
-            return
-        run, data, run_id = self.run_line, self.state.of(self.run_id), self.run_id
-        if run is None:
-            return
-        names = [name for panel in self._chosen for name in panel.metrics]
-        across = self._curves.across(data, grid.view.kind, run.started_at or run.created_at)
-        for wanted in self._curves.wanted(
-            data, names, across, grid.view.visible, grid.current.dots
-        ):
-            self.ask(
-                lambda client, wanted=wanted: client.points(
-                    run_id, wanted.name, points=POINTS, first=wanted.first, last=wanted.last
-                ),
-                lambda series, wanted=wanted: self._finer(wanted, series),
-            )
+    def action_resume(self) -> None:
+        """Go on from the last checkpoint."""
+        run_id = self.run_id
+        self._change(lambda client: client.resume(run_id), "resuming the run")
 
-    def _finer(self, wanted, series) -> None:
-        self._curves.take_finer(wanted, series)
-        if self.tab == "charts":
-            self._show_charts()
+    def _change(self, request: Callable[[Client], Run], doing: str) -> None:
+        self.ask(request, doing=doing)
 
-    @on(ChartGrid.KindChanged)
-    def _kind_changed(self) -> None:
-        self._show_charts()
+    def action_chat(self) -> None:
+        """Talk to the model that came out."""
+        self.luthier.open_chat([self.run_id])
 
-    @on(ChartGrid.Pick)
-    def _pick(self) -> None:
-        known = self._panels
-        if not known:
-            self.notify("There are no metrics yet.")
-            return
+    def action_export(self) -> None:
+        """Copy the command that exports the result."""
         run = self.run_line
-        values = {name: number(value) for name, value in (run.last_metrics if run else {}).items()}
-        chosen = [panel.name for panel in self._chosen]
+        name = (run.name if run else "") or self.run_id
+        folder = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+        self.copy(f"luthier export {self.run_id} --to {folder}", "export command")
 
-        def answered(wanted: list[str] | None) -> None:
-            if wanted is not None:
-                self._wanted = wanted
-                self._show_charts()
-
-        self.app.push_screen(MetricPicker(known, chosen, MOST_CHARTS, values), answered)
+    def action_copy(self) -> None:
+        """Copy what the tab shows."""
+        run = self.run_line
+        match self.tab:
+            case "charts":
+                self.copy(self.query_one(RunCharts).plain, "values")
+            case "log":
+                self.copy(self.query_one(LogView).body.plain, "lines")
+            case "samples":
+                self.copy(self.query_one(SampleView).pane.plain, "samples")
+            case "events":
+                self.copy(self.query_one("#events", TextPane).plain, "events")
+            case "spec" if self.detail:
+                self.copy(dump_yaml(self.detail.spec), "spec")
+            case "files" if run:
+                files = self.query_one(FileList)
+                path = files.opened or files.table.current or ""
+                self.copy(f"{run.folder}/{path}".rstrip("/"), "path")

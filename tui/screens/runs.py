@@ -36,6 +36,7 @@ class RunsScreen(LuthierScreen):
 
     TITLE = "runs"
     CSS_PATH = "../styles/runs.tcss"
+    AUTO_FOCUS = "RunTable"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("runs")]
 
     def __init__(self) -> None:
@@ -79,6 +80,8 @@ class RunsScreen(LuthierScreen):
         empty = not self.state.runs
         self.set_class(empty and self.state.connection != "connecting", "-empty")
         self.set_class(bool(wanted), "-filtered")
+        if not empty and self.focused is None:
+            table.focus()
         total = len(self.state.runs)
         some = f"{len(table.keys)} of {total}" if wanted else str(total)
         marked = f", {len(table.marked)} marked" if table.marked else ""

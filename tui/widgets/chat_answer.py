@@ -38,14 +38,14 @@ class AnswerView(Vertical):
 
     def __init__(self, name: str, kind: str, *, raw: bool = False) -> None:
         super().__init__(classes=f"answer -{kind}")
-        self._name = name
+        self._speaker = name
         self._raw = raw
         self._text: str | None = None
         self._shown = ""
 
     def compose(self) -> Iterable[Widget]:
         """Name, text, and the line about it."""
-        yield Label(printable(self._name), classes="name", markup=False)
+        yield Label(printable(self._speaker), classes="name", markup=False)
         yield Static("", classes="plain", markup=False)
         yield Static("", classes="figures", markup=False)
 

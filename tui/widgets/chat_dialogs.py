@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
@@ -12,15 +15,21 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from luthier.agent.text import printable
+from luthier.agent.chat.conversation import Conversation
+from luthier.agent.chat.transcript import write_transcript
+from luthier.agent.text import age, printable
 
 from ..bindings import bindings
+from ..chatting.history import Kept
+from ..chatting.samples import Sample
 from ..columns import Cell, Column
+from ..screens.confirm import ConfirmScreen
 from .chat_prompt import ChatPrompt
 from .line_table import LineTable
 
 if TYPE_CHECKING:
     from ..app import LuthierApp
+    from ..screens.base import LuthierScreen
 
 
 class ChatPicker(ModalScreen[int | None]):
@@ -115,7 +124,9 @@ class ChatEntry(ModalScreen[str | None]):
     CSS_PATH = "../styles/chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("chat_entry")]
 
-    def __init__(self, title: str, text: str, explanation: str, *, may_be_empty: bool = False) -> None:
+    def __init__(
+        self, title: str, text: str, explanation: str, *, may_be_empty: bool = False
+    ) -> None:
         super().__init__()
         self._title = title
         self._text = text
@@ -143,3 +154,66 @@ class ChatEntry(ModalScreen[str | None]):
     def action_close(self) -> None:
         """Leave everything as it is."""
         self.dismiss(None)
+
+
+def pick_sample(samples: Sequence[Sample]) -> ChatPicker:
+    """A list of prompts with the answers of the data beside."""
+
+    def whole(place: int) -> str:
+        sample = samples[place]
+        said = [f"{role}: {text}" for role, text in (*sample.before, ("user", sample.prompt))]
+        return "\n".join([*said, f"expected: {sample.expected}"])
+
+    columns = [
+        Column("0", "prompt", 20, grow=3),
+        Column("1", "expected answer", 16, grow=2),
+    ]
+    rows = [(sample.prompt, sample.expected) for sample in samples]
+    return ChatPicker("Prompts of the data", columns, rows, whole)
+
+
+def pick_earlier(found: Sequence[Kept], now: float, remove: Callable[[int], None]) -> ChatPicker:
+    """A list of earlier conversations."""
+
+    def whole(place: int) -> str:
+        turns = found[place].conversation.turns
+        return "\n".join(f"{turn.prompt} - {turn.answer_for('') or ''}" for turn in turns[-3:])
+
+    columns = [
+        Column("0", "age", 6),
+        Column("1", "turns", 5, right=True),
+        Column("2", "first question", 20, grow=1),
+    ]
+    rows = [
+        (age(now - kept.changed), str(len(kept.conversation.turns)), kept.title) for kept in found
+    ]
+    return ChatPicker("Earlier conversations", columns, rows, whole, remove)
+
+
+def ask_export(
+    screen: LuthierScreen, conversation: Conversation, name_of: Callable[[str], str]
+) -> None:
+    """Ask for a file, and write the conversation to it."""
+
+    def write(path: Path) -> None:
+        screen.ask(
+            lambda _: write_transcript(conversation, path, name_of),
+            lambda _: screen.notify(f"Wrote {path}", markup=False),
+            doing=f"writing {path.name}",
+        )
+
+    def named(text: str | None) -> None:
+        if text is None:
+            return
+        path = Path(text).expanduser().absolute()
+        if path.exists():
+            question = ConfirmScreen(f"Replace {path.name}?", str(path.parent), yes="Replace")
+            screen.app.push_screen(question, lambda yes: write(path) if yes else None)
+        else:
+            write(path)
+
+    names = "-".join(name_of(voice) for voice in conversation.voices())
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", names)[:60] or "conversation"
+    path = Path.cwd() / f"chat-{stem}-{time.strftime('%Y%m%d-%H%M')}.md"
+    entry = ChatEntry("Export to", str(path), ".md for people, .jsonl for training and programs.")
+    screen.app.push_screen(entry, named)

@@ -116,12 +116,17 @@ class Transcript(VerticalScroll):
         self.query(TurnView).remove()
         recent = conversation.turns[-_SHOWN_TURNS:]
         self.mount_all([TurnView(turn, (), self.name_of, raw=self.raw) for turn in recent])
-        hidden = len(conversation.turns) - len(recent)
-        about = [f"System prompt: {conversation.system}"] if conversation.system else []
-        if hidden:
-            about.append(f"{count(hidden, 'earlier question')} not shown; an export has them.")
-        self.say("\n".join(about))
         self.anchor()
+
+    def introduce(self, conversation: Conversation, guide: str) -> None:
+        """Say how a conversation begins; one without turns has the guide instead."""
+        about = [f"System prompt: {conversation.system}"] if conversation.system else []
+        hidden = len(conversation.turns) - _SHOWN_TURNS
+        if hidden > 0:
+            about.append(f"{count(hidden, 'earlier question')} not shown; an export has them.")
+        if not conversation.turns:
+            about.append(guide)
+        self.say("\n".join(about))
 
     def add(self, turn: Turn, voices: Sequence[str]) -> TurnView:
         """Show another turn, with room for the answers of these voices."""

@@ -31,7 +31,7 @@ class GpuPanel(Drawn):
         *,
         id: str | None = None,
     ) -> None:
-        super().__init__(self._rows, id=id)
+        super().__init__(self._device_rows, id=id)
         self._run = run
         self._look = look
         self._samples: list[HardwareSample] = []
@@ -44,7 +44,7 @@ class GpuPanel(Drawn):
             self._samples = [*self._samples, *fresh][-_KEPT:]
         self.show()
 
-    def _rows(self, width: int) -> list[Row]:
+    def _device_rows(self, width: int) -> list[Row]:
         run = self._run()
         if run is None:
             return []

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from ..bindings import bindings
@@ -54,6 +55,7 @@ class LogBody(Scroller):
         self.remark = ""
         self.pattern: re.Pattern[bytes] | None = None
         self.searching: Wait[int | None] | None = None
+        self.attempts = 1
         self._rows_shown: list[LogRow] = []
         self._begin(None)
 
@@ -79,20 +81,27 @@ class LogBody(Scroller):
 
     def grown(self, size: int) -> None:
         """The output has ``size`` bytes now."""
-        if self.attempt is not None and self.output.grown(size):
-            if self.pager.follow and self.is_on_screen:
-                self._do(self._show)
-            self.post_message(self.Told())
+        if self.output.grown(size):
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Show what came meanwhile, when anybody sees it."""
+        if self.is_seen and not self._fetching:
+            self._do(self._show)
 
     @property
-    def is_on_screen(self) -> bool:
-        """Whether anybody sees it."""
-        return self.size.height > 0 and self.screen.is_current
+    def is_seen(self) -> bool:
+        """Whether its tab and screen are in front."""
+        parents = [node for node in self.ancestors_with_self if isinstance(node, Widget)]
+        return self.is_attached and self.screen.is_current and all(n.display for n in parents)
 
-    def on_show(self) -> None:
-        """Catch up with what came while it was hidden."""
-        if self.attempt is not None:
-            self._do(self._show)
+    @property
+    def plain(self) -> str:
+        """The marked line, or else those on the screen."""
+        rows = self._rows_shown
+        if self.is_led:
+            rows = [row for row in rows if row.start == self.current] or rows
+        return "\n".join(row.text for row in rows)
 
     def _do(self, operation: Callable[[], None]) -> None:
         """Do it, now or once the bytes that it needs are here. The last one wins."""
@@ -159,7 +168,7 @@ class LogBody(Scroller):
             index.counting = False
             if index is self.index and self.is_attached:
                 self.post_message(self.Told())
-                if some and self.is_on_screen:
+                if some and self.is_seen:
                     self._count()
 
         def failed(_: Exception) -> None:
@@ -190,7 +199,7 @@ class LogBody(Scroller):
     def _row(self, row: LogRow, width: int) -> Row:
         text = row.text if self.pager.wrap else row.text[self._left : self._left + width]
         style: str = row.kind
-        if row.start == self.current and row.part == 0 and self.remark_at_line:
+        if row.start == self.current and row.part == 0 and self.is_led:
             style = "selected"
         if self.pattern is None:
             return [(text, style)]
@@ -205,7 +214,7 @@ class LogBody(Scroller):
         return [piece for piece in pieces if piece[0]]
 
     @property
-    def remark_at_line(self) -> bool:
+    def is_led(self) -> bool:
         """Whether the person was led to one line, which is then marked."""
         return self.current > 0 and not self.pager.follow
 
@@ -272,6 +281,14 @@ class LogBody(Scroller):
         else:
             self.to_end()
 
+    def action_attempt(self) -> None:
+        """The log of the attempt before; before the first, of the latest."""
+        if self.attempts > 1 and self.attempt:
+            self.open(self.attempt - 1 if self.attempt > 1 else self.attempts)
+        else:
+            self.remark = "there is one attempt only"
+            self.post_message(self.Told())
+
     def action_wrap(self) -> None:
         """Long lines in several rows, or cut."""
         self.pager.wrap = not self.pager.wrap
@@ -312,7 +329,7 @@ class LogBody(Scroller):
     def _beyond(self, forward: bool) -> int:
         """Where to search from: after the marked line if it is seen, or the screen's first."""
         seen = [row.start for row in self._rows_shown]
-        marked = self.current in seen and self.remark_at_line
+        marked = self.current in seen and self.is_led
         start = self.current if marked else self.pager.top[0]
         if not forward:
             return start if marked or not self.pager.follow else self.output.size
@@ -388,6 +405,36 @@ class LogView(Vertical):
         super().__init__(id=id)
         self.body = LogBody(run_id)
         self.status = LogStatus(self.body)
+        self._opened = False
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts there are."""
+        return self.status.attempts
+
+    @attempts.setter
+    def attempts(self, count: int) -> None:
+        self.status.attempts = count
+        self.body.attempts = count
+
+    def open(self) -> None:
+        """Show the log, from its end when it is opened first, and take the keys."""
+        self.body.focus()
+        if self._opened:
+            self.body.catch_up()
+        else:
+            self._opened = True
+            self.body.open()
+
+    def news(self, attempt: int, size: int) -> None:
+        """An attempt's output has ``size`` bytes now; a new attempt takes the place of the one
+        whose end was followed."""
+        if not self._opened:
+            return
+        if attempt == self.body.attempt:
+            self.body.grown(size)
+        elif attempt > (self.body.attempt or 0) and self.body.pager.follow:
+            self.body.open(attempt)
 
     def compose(self) -> ComposeResult:
         """The lines above, the status below."""

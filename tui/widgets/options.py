@@ -60,7 +60,7 @@ class Options(OptionList):
     def go_to(self, option_id: str | None) -> None:
         """Put the cursor on that line, or on the first that can be chosen."""
         known = {option.id: index for index, option in enumerate(self.options)}
-        if option_id in known:
+        if option_id is not None and option_id in known:
             self.highlighted = known[option_id]
         elif self.options:
             self.action_first()

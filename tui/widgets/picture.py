@@ -22,11 +22,12 @@ COLORS = 8
 
 _NAMES = (
     *(f"line-{number}" for number in range(COLORS)),
-    *(f"raw-{number}" for number in range(COLORS)),
     *("axis", "label", "name", "cross", "title", "key", "value", "good", "warning", "error"),
     *("bar", "rest", "cursor", "found", "selected"),
 )
 _PREFIX = "picture--"
+# The spread below a smoothed curve: the curve's colour, fainter.
+_RAW = "raw-"
 
 
 class Picture(Widget):
@@ -37,6 +38,43 @@ class Picture(Widget):
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {_PREFIX + name for name in _NAMES}
+    DEFAULT_CSS = """
+    Picture {
+        background: $background; color: $foreground;
+        & .picture--line-0 { color: $primary; }
+        & .picture--line-1 { color: $secondary; }
+        & .picture--line-2 { color: $success; }
+        & .picture--line-3 { color: #d17fb5; }
+        & .picture--line-4 { color: #5fc4bd; }
+        & .picture--line-5 { color: $error; }
+        & .picture--line-6 { color: #a89cd9; }
+        & .picture--line-7 { color: $foreground; }
+        & .picture--axis, & .picture--rest { color: $panel-lighten-2; }
+        & .picture--label { color: $text-muted; }
+        & .picture--name, & .picture--title { text-style: bold; }
+        & .picture--key { color: $secondary; }
+        & .picture--cross { color: $accent; }
+        & .picture--good { color: $text-success; }
+        & .picture--warning { color: $text-warning; }
+        & .picture--error { color: $text-error; }
+        & .picture--bar { color: $primary; }
+        & .picture--cursor, & .picture--selected {
+            background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground;
+        }
+        & .picture--found { background: $warning; color: $background; }
+    }
+    Picture:light {
+        & .picture--line-3 { color: #a03b7f; }
+        & .picture--line-4 { color: #0d7d76; }
+        & .picture--line-6 { color: #5f4fb0; }
+    }
+    Picture:ansi {
+        & .picture--line-3 { color: ansi_magenta; }
+        & .picture--line-4 { color: ansi_cyan; }
+        & .picture--line-6 { color: ansi_blue; }
+        & .picture--axis, & .picture--rest { color: ansi_bright_black; }
+    }
+    """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -83,7 +121,9 @@ class Picture(Widget):
         found = self._looks.get(name)
         if found is None:
             found = self.rich_style
-            if name:
+            if name.startswith(_RAW):
+                found = self.look(f"line-{name.removeprefix(_RAW)}") + Style(dim=True)
+            elif name:
                 found += self.get_component_rich_style(_PREFIX + name, partial=True)
             self._looks[name] = found
         return found

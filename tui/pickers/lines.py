@@ -1,0 +1,87 @@
+"""The lines of a picker: what was found, or the folder that is being typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .browse import Wanted, entries, place_of
+from .models import FoundModel
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line.
+
+    Attributes:
+        key: what is chosen, or the folder that is gone into.
+        name: how it is shown.
+        does: what enter does with it.
+        about: what it is, in a few words.
+        size: bytes; None: not known.
+        warning: what is in the way; empty: nothing.
+    """
+
+    key: str
+    name: str
+    does: Literal["choose", "enter"]
+    about: str = ""
+    size: int | None = None
+    warning: str = ""
+
+
+def is_path(typed: str) -> bool:
+    """Whether a folder is being typed rather than words to look for."""
+    return typed.startswith(("/", "./", "../", "~")) or typed in (".", "..")
+
+
+def is_hub_id(typed: str) -> bool:
+    """Whether the text is of the form owner/name."""
+    return _HUB_ID.fullmatch(typed) is not None
+
+
+def place_lines(typed: str, base: Path, wanted: Wanted, *, hidden: bool = False) -> list[Line]:
+    """The lines of the folder that is being typed. Raises LuthierError."""
+    place = place_of(typed, base)
+    path = Path(typed).expanduser()
+    path = path if path.is_absolute() else base / path
+    # What is typed beyond the folder narrows the list.
+    begun = "" if path.is_dir() else path.name.lower()
+    found = []
+    for entry in entries(place, wanted, hidden=hidden or begun.startswith(".")):
+        if entry.kind == "up" or not begun or entry.name.lower().startswith(begun):
+            name = f"{entry.name}/" if entry.folder else entry.name
+            does: Literal["choose", "enter"] = "choose" if entry.kind == "choice" else "enter"
+            about = entry.note or ("folder" if entry.folder else "")
+            found.append(Line(str(entry.path), name, does, about, entry.size))
+    return found
+
+
+def model_lines(found: Sequence[FoundModel], typed: str) -> list[Line]:
+    """The models that have all the typed words; first a hub id that is typed and not among them."""
+    words = typed.lower().split()
+    lines = [
+        Line(model.name, _short(model.name), "choose", _about(model), model.size, model.note)
+        for model in found
+        if all(word in model.name.lower() for word in words)
+    ]
+    if is_hub_id(typed) and typed not in {model.name for model in found}:
+        about = "on the hub; fetched when the run starts"
+        lines.insert(0, Line(typed, typed, "choose", about))
+    return lines
+
+
+def _about(model: FoundModel) -> str:
+    origin = {"cache": "hub cache", "folder": "folder", "run": "result of a run"}[model.origin]
+    return f"{origin}, {model.kind}" if model.kind else origin
+
+
+def _short(name: str) -> str:
+    """A path from the home folder on."""
+    home = str(Path.home())
+    return f"~{name.removeprefix(home)}" if name.startswith(f"{home}/") else name
