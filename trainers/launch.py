@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from .engine.environment import prepare_environment
 from .engine.job import Reporter, Result
 from .engine.outcome import run_to_the_end
 from .engine.stopping import StopWatch
 from .run_folder import AttemptFolder, RunFolder
-from .worker import read_run_spec, train
+from .worker import parse_arguments, read_run_spec, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The attempt's exit code: 0 finished or stopped, 2 a mistake in the spec or data, 75 the
         supervisor is to start it again, 1 anything else.
     """
-    folder, number = sys.argv[1:] if arguments is None else arguments
-    run = RunFolder(Path(folder).absolute())
-    attempt = run.attempt(int(number))
+    run, attempt = parse_arguments(arguments)
     attempt.path.mkdir(parents=True, exist_ok=True)
     with StopWatch(attempt) as stop, Reporter(attempt) as reporter:
         return run_to_the_end(reporter, stop, lambda: _work(run, attempt, reporter, stop))
@@ -40,11 +37,11 @@ def _work(
     run: RunFolder, attempt: AttemptFolder, reporter: Reporter, stop: StopWatch
 ) -> Result | None:
     spec = read_run_spec(run)
-    prepare_environment(spec)
+    prepare_environment(spec, run)
     with stop.interruptible():
         from .engine import launching  # loads torch
 
-    if spec.launch.processes > 1:
+    if launching.needs_processes(spec.launch):
         launching.start_processes(spec, run, attempt, reporter)
         return None
     launching.enter_process(spec, attempt)

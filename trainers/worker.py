@@ -5,6 +5,7 @@ Started by ``luthier.trainers.launch``, in the same interpreter when the run has
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 from collections.abc import Sequence
@@ -68,11 +69,19 @@ def _given_checkpoint(spec: TextSpec) -> Path | None:
     return folder
 
 
+def parse_arguments(arguments: Sequence[str] | None) -> tuple[RunFolder, AttemptFolder]:
+    """``RUN_FOLDER ATTEMPT``, from the command line when None."""
+    parser = argparse.ArgumentParser(description="Execute one attempt of a run.")
+    parser.add_argument("run", type=Path, metavar="RUN_FOLDER")
+    parser.add_argument("attempt", type=int, metavar="ATTEMPT")
+    given = parser.parse_args(arguments)
+    run = RunFolder(given.run.absolute())
+    return run, run.attempt(given.attempt)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """``RUN_FOLDER ATTEMPT``: one of several processes."""
-    folder, number = sys.argv[1:] if arguments is None else arguments
-    run = RunFolder(Path(folder))
-    attempt = run.attempt(int(number))
+    run, attempt = parse_arguments(arguments)
     with StopWatch(attempt) as stop, Reporter(attempt) as reporter:
         return run_to_the_end(
             reporter, stop, lambda: train(run, attempt, read_run_spec(run), reporter, stop)

@@ -20,7 +20,7 @@ from luthier.agent.text import count
 from luthier.trainers.errors import LuthierError
 
 from . import clipboard, settings, themes
-from .bindings import bindings, key_of, load_profile
+from .bindings import TABLE, bindings, load_profile, normal_keys
 from .glyphs import AsciiFilter, choose
 from .link import Away, Connected, Link, News
 from .screens.base import ALL, LuthierScreen
@@ -299,10 +299,13 @@ class LuthierApp(App[None]):
         return _KEY_NAMES.get(key) or self.get_key_display(Binding(key, ""))
 
     def keys_of(self, binding_id: str) -> str:
-        """The first key of an id, as the key profile has it."""
-        entry = key_of(binding_id)
-        keys = self._keymap.get(binding_id) or (entry.keys if entry else "")
-        return self.key_name(keys.split(",")[0])
+        """The first key of an id as people write it, as the key profile has it."""
+        return self.key_name(self.all_keys_of(binding_id)[0])
+
+    def all_keys_of(self, binding_id: str) -> list[str]:
+        """Every key of an id in Textual's names, as the key profile has them."""
+        section, _, name = binding_id.partition(".")
+        return normal_keys(self._keymap.get(binding_id) or TABLE[section][name].keys)
 
 
 def _provider() -> Any:

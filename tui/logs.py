@@ -125,7 +125,8 @@ class Output:
         data = self._blocks.get(number, b"")
         if len(data) < wanted:
             raise Missing(begin + len(data))
-        self._blocks.move_to_end(number)
+        if data:
+            self._blocks.move_to_end(number)
         return data
 
     def _starts_in(self, number: int) -> list[int]:

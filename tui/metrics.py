@@ -9,7 +9,9 @@ from typing import Literal
 
 _FIRST = ("loss", "rewards/margins", "reward", "mean_token_accuracy", "accuracy", "learning_rate")
 # Figures about the run rather than the model: drawn when asked for.
-_LAST = re.compile(r"epoch|num_tokens|num_input_tokens_seen|.*(_runtime|_per_second|_compilation_time)")
+_LAST = re.compile(
+    r"epoch|num_tokens|num_input_tokens_seen|(.*_)?(runtime|per_second|compilation_time)"
+)
 _MEASURED = "eval_"
 _LOWER = re.compile(r"loss|perplexity|error|runtime|\b(wer|cer|mae|mse|rmse|kl)\b|entropy", re.I)
 _HIGHER = re.compile(
@@ -40,7 +42,7 @@ def panels(names: Iterable[str]) -> list[Panel]:
     for name in names:
         found.setdefault(name.removeprefix(_MEASURED), []).append(name)
     ordered = sorted(found, key=lambda name: (_place(name), list(found).index(name)))
-    return [Panel(name, tuple(sorted(found[name], key=_is_measured))) for name in ordered]
+    return [Panel(name, tuple(sorted(found[name], key=is_measured))) for name in ordered]
 
 
 def chosen_panels(
@@ -71,7 +73,8 @@ def best(name: str, values: Mapping[str, float | None]) -> set[str]:
     return {run for run, value in known.items() if value == wanted}
 
 
-def _is_measured(name: str) -> bool:
+def is_measured(name: str) -> bool:
+    """Whether a metric comes from evaluations rather than from training."""
     return name.startswith(_MEASURED)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from luthier.agent.models import Run, Series, StoredEvent
 
-from .metrics import Panel
+from .metrics import Panel, is_measured
 from .plot.across import STEPS, Across, Kind
 from .plot.axis import Limits
 from .plot.buckets import Buckets
@@ -64,7 +64,13 @@ class RunCurves:
     ) -> list[Curve]:
         """The lines of a chart. Later metrics take the colours from the start again."""
         return [
-            Curve(name, self._parts(data, name), colors[number % len(colors)], across)
+            Curve(
+                name,
+                self._parts(data, name),
+                colors[number % len(colors)],
+                across,
+                smooth=not is_measured(name),
+            )
             for number, name in enumerate(panel.metrics)
         ]
 

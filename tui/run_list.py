@@ -18,7 +18,7 @@ from .state import ClientState
 
 COLUMNS = (
     Column("state", "", 1),
-    Column("name", "run", 14, grow=3, most=40),
+    Column("name", "run", 13, grow=3, most=40),
     Column("word", "state", 9, rank=5),
     Column("task", "task", 9, grow=1, rank=2, most=26),
     Column("model", "model", 14, grow=2, rank=6, most=40),

@@ -8,7 +8,7 @@ from typing import Any
 
 from luthier.agent.models import Device, FileInfo, HardwareSample, Run, RunDetail
 from luthier.agent.states import RunState
-from luthier.agent.text import duration, number, printable
+from luthier.agent.text import count, duration, printable
 from luthier.trainers.spec.yaml_loader import dump_yaml
 
 from .glyphs import Glyphs
@@ -29,7 +29,8 @@ _STATE_STYLES = {
     RunState.STOPPED: "warning",
 }
 _NOTE_STYLES = {"error": "error", "warning": "warning", "evaluation": "value", "done": "good"}
-_BAR_MOST = 40
+_BAR_LEAST, _BAR_MOST = 10, 40
+_MEMORY_BAR = 12
 _GRAPH = 16
 _FULL = 90.0
 _HOT = 85.0
@@ -37,38 +38,50 @@ _HOT = 85.0
 
 def head_rows(run: Run, glyphs: Glyphs, width: int, now: float) -> list[Row]:
     """State, phase, progress, time left and speed; then what runs where."""
-    return [_progress_row(run, glyphs, width, now), _facts_row(run, glyphs, width, now)]
-
-
-def _progress_row(run: Run, glyphs: Glyphs, width: int, now: float) -> Row:
-    progress = run.progress
     style = _STATE_STYLES.get(run.state, "label")
     words = f"{glyphs.state(run.state)} {run.state.value}"
     if run.phase and not run.state.finished:
-        words += f"  {printable(run.phase)}"
-    right = []
-    if progress.total:
-        right.append(f"{progress.step / progress.total:4.0%}  {progress.step:,}/{progress.total:,}")
-    elif progress.step:
-        right.append(f"step {progress.step:,}")
-    if run.state.active and progress.seconds_left is not None:
-        right.append(f"{duration(progress.seconds_left)} left")
-    if progress.tokens_per_second and not run.state.finished:
-        right.append(f"{number(progress.tokens_per_second)} tokens/s")
-    tail = "  ".join(right)
-    room = min(_BAR_MOST, width - len(words) - len(tail) - 4)
+        words += f"  {_clean(run.phase)}"
+    figures, facts = _figures(run), _facts(run, now)
+    if run.progress.total and _bar_room(width, words, figures) < _BAR_LEAST and len(figures) > 1:
+        # The speed gives way to the bar.
+        facts.insert(0, figures.pop())
+    room = min(_BAR_MOST, _bar_room(width, words, figures))
     row: Row = [(words, style), ("  ", "")]
-    if progress.total and room >= 6:
-        bar = glyphs.bar(progress.step, progress.total, room)
-        full = int(min(1.0, progress.step / progress.total) * room)
-        row += [(bar[:full], style), (bar[full:], "rest"), ("  ", "")]
-    return [*row, (tail, "value")]
+    if run.progress.total and room >= _BAR_LEAST:
+        row += [*_bar(glyphs, run.progress.step / run.progress.total, room, style), ("  ", "")]
+    below = glyphs.cut(f" {glyphs.dot} ".join(facts), width)
+    return [[*row, ("  ".join(figures), "value")], [(below, "label")]]
 
 
-def _facts_row(run: Run, glyphs: Glyphs, width: int, now: float) -> Row:
+def _bar_room(width: int, words: str, figures: Sequence[str]) -> int:
+    return width - len(words) - len("  ".join(figures)) - 4
+
+
+def _bar(glyphs: Glyphs, share: float, width: int, style: str) -> Row:
+    share = min(1.0, max(0.0, share))
+    bar, full = glyphs.bar(share, 1.0, width), int(share * width)
+    return [(bar[:full], style), (bar[full:], "rest")]
+
+
+def _figures(run: Run) -> list[str]:
+    progress = run.progress
+    figures = []
+    if progress.total:
+        share = progress.step / progress.total
+        figures.append(f"{share:4.0%}  {progress.step:,}/{progress.total:,}")
+    elif progress.step:
+        figures.append(f"step {progress.step:,}")
+    if run.state.active and progress.seconds_left is not None:
+        figures.append(f"{duration(progress.seconds_left)} left")
+    if progress.tokens_per_second and not run.state.finished:
+        figures.append(f"{progress.tokens_per_second:,.0f} tokens/s")
+    return figures
+
+
+def _facts(run: Run, now: float) -> list[str]:
     attempt = run.attempts[-1] if run.attempts else None
-    model = run.model.rstrip("/").rsplit("/", 1)[-1]
-    facts = [printable(model), run.task]
+    facts = [_clean(run.model.rstrip("/").rsplit("/", 1)[-1]), run.task]
     if attempt and attempt.devices:
         facts.append(f"{run.host}: {', '.join(attempt.devices)}")
     if len(run.attempts) > 1:
@@ -76,7 +89,7 @@ def _facts_row(run: Run, glyphs: Glyphs, width: int, now: float) -> Row:
     if run.progress.epoch:
         facts.append(f"epoch {run.progress.epoch:.2f}")
     if run.warnings:
-        facts.append(f"{run.warnings} warning{'s' * (run.warnings > 1)}")
+        facts.append(count(run.warnings, "warning"))
     if run.state is RunState.QUEUED and run.queue_position is not None:
         facts.append(f"place {run.queue_position + 1} in the queue")
     if run.started_at is not None:
@@ -87,8 +100,8 @@ def _facts_row(run: Run, glyphs: Glyphs, width: int, now: float) -> Row:
             minutes = int(now - run.started_at) // 60 * 60
             facts.append(f"for {duration(minutes)}" if minutes else "just started")
     if not run.state.finished and run.reason:
-        facts.append(printable(run.reason))
-    return [(glyphs.cut(f" {glyphs.dot} ".join(facts), width), "label")]
+        facts.append(_clean(run.reason))
+    return facts
 
 
 def hardware_rows(
@@ -143,9 +156,7 @@ def _device_row(
         used = interface.size(device.memory_used)
         row += [("  memory ", "label"), (f"{used:>9}", style), (f" of {total}", "label")]
         if width >= 100:
-            bar = glyphs.bar(share, 1.0, 12)
-            full = int(share * 12)
-            row += [("  ", ""), (bar[:full], style), (bar[full:], "rest")]
+            row += [("  ", ""), *_bar(glyphs, share, _MEMORY_BAR, style)]
     if device.temperature is not None:
         style = "warning" if device.temperature >= _HOT else "label"
         row.append((f"  {device.temperature:.0f}°C" if glyphs.unicode
@@ -164,13 +175,13 @@ def hint_lines(run: Run, remedy: Remedy | None, apply_key: str, resume_key: str)
         return []
     head: Row = [("error  ", "error")]
     lines: list[Line] = [
-        (head if not index else [("       ", "")], [(printable(line), "")])
+        (head if not index else [("       ", "")], [(_clean(line), "")])
         for index, line in enumerate((run.reason or run.state.value).splitlines())
     ]
     if remedy:
         lines.append(([("cause  ", "name")], [(remedy.cause, "")]))
     if run.hint:
-        lines.append(([("hint   ", "name")], [(printable(run.hint), "")]))
+        lines.append(([("hint   ", "name")], [(_clean(run.hint), "")]))
     if remedy:
         changes = ", ".join(f"{c.key} {_value(c.old)} to {_value(c.new)}" for c in remedy.changes)
         lines.append(([(f"{apply_key:<7}", "key")], [(f"sets up a new run with {changes}", "good")]))
@@ -190,9 +201,10 @@ def note_lines(notes: Iterable[Note]) -> list[Line]:
         style = _NOTE_STYLES.get(note.kind, "")
         clock = time.strftime("%H:%M:%S", time.localtime(note.t))
         head: Row = [(f"{clock} ", "label"), (f"{note.kind:<10} ", style or "label")]
-        texts = note.text.splitlines() or [""]
+        # The kind stands in its own column.
+        texts = note.text.removeprefix(note.kind).lstrip().splitlines() or [""]
         lines += [
-            (head if not index else [(" " * 20, "")], [(printable(text), style)])
+            (head if not index else [(" " * 20, "")], [(_clean(text), style)])
             for index, text in enumerate(texts)
         ]
     return lines
@@ -224,7 +236,7 @@ def sample_lines(samples: Sequence[Sample], prompt: str) -> list[Line]:
 def _text_lines(head: str, text: str, style: str) -> list[Line]:
     parts = text.splitlines() or [""]
     return [
-        ([(f"{head if not index else '':>9}  ", "label")], [(printable(part), style)])
+        ([(f"{head if not index else '':>9}  ", "label")], [(_clean(part), style)])
         for index, part in enumerate(parts)
     ]
 
@@ -252,7 +264,7 @@ def spec_lines(run: RunDetail) -> list[Line]:
 
 def yaml_row(line: str) -> Row:
     """A line of YAML with its key told from its value."""
-    shown = printable(line)
+    shown = _clean(line)
     key, colon, value = shown.partition(":")
     if not colon or shown.lstrip().startswith(("-", "#")):
         return [(shown, "value")]
@@ -271,9 +283,13 @@ def text_lines(data: bytes, path: str) -> list[Line] | None:
     text = data.decode("utf-8", "replace")
     is_yaml = path.endswith((".yaml", ".yml"))
     return [
-        ([], yaml_row(line) if is_yaml else [(printable(line.expandtabs(4)), "")])
+        ([], yaml_row(line) if is_yaml else [(_clean(line), "")])
         for line in text.splitlines()
     ]
+
+
+def _clean(text: str) -> str:
+    return printable(text.expandtabs(4))
 
 
 def _value(value: Any) -> str:

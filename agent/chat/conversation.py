@@ -97,8 +97,12 @@ def figures(last: GenerateChunk) -> str:
     if last.tokens_per_second is not None:
         parts.append(f"{last.tokens_per_second:.0f} tokens/s")
     if last.first_token_seconds is not None:
-        parts.append(f"first after {last.first_token_seconds:.1f} s")
+        parts.append(f"first after {_short(last.first_token_seconds)}")
     endings = {"length": "cut at max_new_tokens", "cancelled": "stopped"}
     if last.finish in endings:
         parts.append(endings[last.finish])
     return ", ".join(parts)
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -193,6 +193,29 @@ def test_schedules(workshop: Any, schedule: str, options: dict[str, float]) -> N
     )
 
 
+@BOTH
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training.dataloader_num_workers": 1, "training.dataloader_prefetch_factor": 2},
+        {"training.full_determinism": True},
+        {"training.label_smoothing_factor": 0.1},
+        {"training.torch_empty_cache_steps": 1},
+        {"training.dataloader_drop_last": True, "training.optim_args": "foreach=False"},
+        {"training.logging_strategy": "epoch", "training.num_train_epochs": 1},
+        {"peft.method": "prompt-tuning", "training.gradient_checkpointing": True},
+        {"launch.precision": "bf16", "training.gradient_checkpointing": True},
+        {"model.load_in_4bit": True, "evaluation.strategy": "steps", "evaluation.steps": 2},
+        {"model.dtype": "bfloat16", "evaluation.strategy": "steps", "evaluation.steps": 2},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_other_settings_do_no_harm(workshop: Any, task: str, changes: dict[str, Any]) -> None:
+    done = workshop.go(task, **changes)
+    assert done.of(DoneEvent)[0].step == 4
+    assert all(loss is not None and loss > 0 for loss in done.losses.values())
+
+
 def test_compiled_models_train(workshop: Any) -> None:
     settings = {"training.torch_compile": True, "training.torch_compile_backend": "eager"}
     done = workshop.go(**settings, **{"training.max_steps": 1})

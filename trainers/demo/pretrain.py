@@ -2,8 +2,8 @@
 
     python -m luthier.trainers.demo.pretrain [--out DIR] [--steps N] [--seed N] [--threads N]
 
-Loads torch and transformers. The rows are drawn as they are needed, so none is seen twice by
-design, and the same seed draws the same ones.
+Loads torch and transformers. The rows are drawn as they are needed; the same seed draws the same
+ones.
 """
 
 from __future__ import annotations

@@ -59,7 +59,17 @@ def _devices(spec: TextSpec, device: str) -> Iterator[Problem]:
             yield Problem("the CPU needs gloo", "launch.ddp_backend")
         if spec.model.attn_implementation == "flash_attention_2":
             yield Problem("flash_attention_2 needs a GPU", "model.attn_implementation")
-    if device == "qaic" and not find_spec("torch_qaic"):
+    if device == "qaic":
+        yield from _qaic(spec)
+
+
+def _qaic(spec: TextSpec) -> Iterator[Problem]:
+    if spec.launch.precision == "bf16":
+        yield Problem("QAIC cards have no bf16; use fp16 or no", "launch.precision")
+    for key in ("load_in_4bit", "load_in_8bit"):
+        if getattr(spec.model, key):
+            yield Problem("bitsandbytes does not run on QAIC cards", f"model.{key}")
+    if not find_spec("torch_qaic"):
         yield Problem(
             "the device is a QAIC card, but torch_qaic is not installed", "launch.devices"
         )

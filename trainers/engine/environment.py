@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
+from ..run_folder import RunFolder
 from ..spec import TextSpec
 
 
-def prepare_environment(spec: TextSpec) -> None:
+def prepare_environment(spec: TextSpec, run: RunFolder) -> None:
     """Set what must be there before torch and the hub's client are loaded."""
-    launch = spec.launch
+    launch, environment = spec.launch, os.environ
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
-        os.environ[name] = "1"
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        environment[name] = "1"
+    environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Arrow's other allocator takes a GiB at once, which a memory limit counts although it is idle.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    if launch.threads is not None:
-        os.environ["OMP_NUM_THREADS"] = str(launch.threads)
-    share = max(1, len(os.sched_getaffinity(0)) // launch.processes)
-    os.environ.setdefault("OMP_NUM_THREADS", str(share))
+    environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if launch.offline:
         for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
-            os.environ[name] = "1"
-        if "wandb" in spec.training.report_to:
-            os.environ["WANDB_MODE"] = "offline"
+            environment[name] = "1"
+    if spec.training.disable_tqdm:
+        environment["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    # It says at every start that a package is missing which nobody needs.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    _set_device(spec)
+    _set_trackers(spec, run)
+
+
+def _set_device(spec: TextSpec) -> None:
+    launch, environment = spec.launch, os.environ
+    if launch.threads is not None:
+        environment["OMP_NUM_THREADS"] = str(launch.threads)
+    share = max(1, len(os.sched_getaffinity(0)) // launch.processes)
+    environment.setdefault("OMP_NUM_THREADS", str(share))
     if launch.devices == "cpu":
-        os.environ.setdefault("LUTHIER_DEVICE", "cpu")
-    if os.environ.get("LUTHIER_DEVICE") == "cpu":
-        os.environ["ACCELERATE_USE_CPU"] = "true"
+        environment.setdefault("LUTHIER_DEVICE", "cpu")
+    device = environment.get("LUTHIER_DEVICE")
+    if device == "cpu":
+        environment["ACCELERATE_USE_CPU"] = "true"
+    elif device == "qaic":
+        # The way in which a plain accelerate puts a model on a device that it does not know.
+        environment.setdefault("ACCELERATE_TORCH_DEVICE", "qaic:0")
+
+
+def _set_trackers(spec: TextSpec, run: RunFolder) -> None:
+    environment, trackers = os.environ, spec.training.report_to
+    if "tensorboard" in trackers:
+        environment.setdefault("TENSORBOARD_LOGGING_DIR", str(run.artifacts / "tensorboard"))
+    if "wandb" in trackers:
+        environment.setdefault("WANDB_DIR", str(run.artifacts))
+        # A resumed run goes on in the same record.
+        environment.setdefault("WANDB_RUN_ID", run.run_id)
+        environment.setdefault("WANDB_RESUME", "allow")
+        if spec.launch.offline:
+            environment["WANDB_MODE"] = "offline"

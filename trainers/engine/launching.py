@@ -12,11 +12,26 @@ from accelerate.utils import prepare_simple_launcher_cmd_env
 
 from ..errors import TrainingError
 from ..events import DoneEvent, read_events
-from ..run_folder import AttemptFolder, RunFolder
+from ..run_folder import AttemptFolder, RunFolder, write_json
 from ..spec import LaunchSection, TextSpec
 from .job import Reporter
 
 _WORKER = "luthier.trainers.worker"
+# transformers puts the spec's own values in the place of "auto".
+_DEEPSPEED = {
+    "train_batch_size": "auto",
+    "train_micro_batch_size_per_gpu": "auto",
+    "gradient_accumulation_steps": "auto",
+    "gradient_clipping": "auto",
+    "bf16": {"enabled": "auto"},
+    "fp16": {"enabled": "auto"},
+    "zero_optimization": {"stage": 2},
+}
+
+
+def needs_processes(launch: LaunchSection) -> bool:
+    """Whether accelerate has to start processes; sharding goes through it even for one."""
+    return launch.processes > 1 or launch.strategy in ("fsdp", "deepspeed")
 
 
 def enter_process(spec: TextSpec, attempt: AttemptFolder) -> None:
@@ -52,7 +67,7 @@ def start_processes(
 
 def _arguments(spec: TextSpec, attempt: AttemptFolder, script: list[str]) -> Any:
     config = attempt.path / "accelerate.yaml"
-    config.write_text(yaml.safe_dump(launch_config(spec.launch)), encoding="utf-8")
+    config.write_text(yaml.safe_dump(launch_config(spec.launch, attempt)), encoding="utf-8")
     parser = accelerate_launch.launch_command_parser()
     threads = os.environ["OMP_NUM_THREADS"]
     return parser.parse_args(
@@ -64,17 +79,15 @@ def _arguments(spec: TextSpec, attempt: AttemptFolder, script: list[str]) -> Any
     )
 
 
-def launch_config(launch: LaunchSection) -> dict[str, Any]:
+def launch_config(launch: LaunchSection, attempt: AttemptFolder) -> dict[str, Any]:
     """The accelerate configuration for a launch section.
 
     Precision is left to the trainer's arguments, which decide after looking at the device.
     """
-    kinds = {"fsdp": "FSDP", "deepspeed": "DEEPSPEED"}
-    # MULTI_CPU and --cpu would both start one process and say nothing.
-    several = "MULTI_GPU" if launch.processes > 1 else "NO"
     config: dict[str, Any] = {
         "compute_environment": "LOCAL_MACHINE",
-        "distributed_type": kinds.get(launch.strategy, several),
+        # MULTI_CPU and --cpu would both start one process and say nothing.
+        "distributed_type": "MULTI_GPU" if launch.processes > 1 else "NO",
         "num_processes": launch.processes,
         "num_machines": 1,
         "machine_rank": 0,
@@ -82,8 +95,11 @@ def launch_config(launch: LaunchSection) -> dict[str, Any]:
         "use_cpu": os.environ.get("ACCELERATE_USE_CPU") == "true",
         "debug": False,
     }
-    if launch.fsdp_config:
-        config["fsdp_config"] = launch.fsdp_config
-    if launch.deepspeed_config:
-        config["deepspeed_config"] = launch.deepspeed_config
+    if launch.strategy == "fsdp":
+        config |= {"distributed_type": "FSDP", "fsdp_config": launch.fsdp_config}
+    elif launch.strategy == "deepspeed":
+        settings = attempt.path / "deepspeed.json"
+        write_json(settings, _DEEPSPEED | launch.deepspeed_config)
+        plugin = {"deepspeed_config_file": str(settings), "zero3_init_flag": True}
+        config |= {"distributed_type": "DEEPSPEED", "deepspeed_config": plugin}
     return config

@@ -96,6 +96,8 @@ def verify(
     strategy = launch.strategy
     if strategy == "auto":
         strategy = "ddp" if launch.processes > 1 else "single"
+    if strategy == "ddp" and launch.processes == 1:
+        strategy = "single"
     differences = [
         f"{name} is {real}, not {asked}"
         for name, asked, real in (

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from transformers import Trainer, TrainingArguments, set_seed
 
-from ..data import Example
-from ..data.rendering import Tokens, blocks
+from ..data.rendering import blocks
 from ..engine.adapters import adapter_config, add_adapter
 from ..engine.job import Job, Result
 from ..engine.trainer import RunTrainer
 from ..tasks.llm_generic import GenericSpec
 from .collating import Collator
 from .pipeline import Parts, run_language_model
+from .rows import Row
 from .weights import WEIGHTS, count_weighted, target_weights
 
 
@@ -52,20 +53,14 @@ def build_trainer(parts: Parts) -> RunTrainer:
     return trainer
 
 
-def as_blocks(
-    rows: Sequence[tuple[Example, Tokens]], size: int, *, weighted: bool
-) -> Dataset | None:
+def as_blocks(rows: Sequence[Row], size: int, *, weighted: bool) -> Dataset | None:
     """The rows joined and cut; the last block may be shorter. None when there are no rows."""
-    ids = list(blocks((tokens for _, tokens in rows), size))
+    ids = [np.array(block, dtype=np.int32) for block in blocks(map(Row.tokens, rows), size)]
     if not ids:
         return None
     columns: dict[str, list[Any]] = {"input_ids": ids, "labels": ids}
     if weighted:
-        weights = [
-            weight
-            for example, tokens in rows
-            for weight in [example.get("weight", 1.0)] * len(tokens.ids)
-        ]
+        weights = np.repeat([row.weight for row in rows], [len(row.ids) for row in rows])
         columns[WEIGHTS] = [
             weights[number * size : number * size + len(block)] for number, block in enumerate(ids)
         ]

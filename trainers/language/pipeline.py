@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers.utils import logging as transformers_logging
 
 from ..engine.arguments import training_arguments
 from ..engine.callbacks import EventCallback, StopCallback
@@ -52,6 +53,8 @@ def run_language_model(job: Job, build_trainer: Callable[[Parts], RunTrainer]) -
     device = device_kind(job.spec)
     if job.spec.launch.threads is not None:
         torch.set_num_threads(job.spec.launch.threads)
+    if job.spec.training.disable_tqdm:
+        transformers_logging.disable_progress_bar()
     refuse_impossible(job.spec, device)
     precision = resolve_precision(job.spec, device)
     with job.stop.interruptible():

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from ..data import Example
-from ..data.rendering import Tokens
 from ..engine.adapters import adapter_config
 from ..engine.job import Job, Result
 from ..engine.trainer import RunTrainer
 from ..tasks.llm_sft import SupervisedSpec
 from .collating import Collator
 from .pipeline import Parts, run_language_model
+from .rows import Row
 from .weights import WEIGHTS, count_weighted, target_weights
 
 
@@ -53,21 +53,20 @@ def build_trainer(parts: Parts) -> RunTrainer:
     return trainer
 
 
-def as_dataset(
-    rows: Sequence[tuple[Example, Tokens]], length: int | None, *, weighted: bool
-) -> Dataset | None:
+def as_dataset(rows: Sequence[Row], length: int | None, *, weighted: bool) -> Dataset | None:
     """Token ids and labels, cut to ``length``; rows with nothing left to learn are left out."""
-    cut = [(example, tokens.cut(length)) for example, tokens in rows]
-    kept = [(example, tokens) for example, tokens in cut if tokens is not None]
-    if not kept:
-        return None
-    columns: dict[str, list[Any]] = {
-        "input_ids": [tokens.ids for _, tokens in kept],
-        "labels": [tokens.labels for _, tokens in kept],
-    }
+    columns: dict[str, list[Any]] = {"input_ids": [], "labels": []}
     if weighted:
-        columns[WEIGHTS] = [example.get("weight", 1.0) for example, _ in kept]
-    return Dataset.from_dict(columns)
+        columns[WEIGHTS] = []
+    for row in rows:
+        tokens = row.tokens().cut(length)
+        if tokens is None:
+            continue
+        columns["input_ids"].append(np.array(tokens.ids, dtype=np.int32))
+        columns["labels"].append(np.array(tokens.labels, dtype=np.int32))
+        if weighted:
+            columns[WEIGHTS].append(row.weight)
+    return Dataset.from_dict(columns) if columns["input_ids"] else None
 
 
 class SupervisedTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]

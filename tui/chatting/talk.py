@@ -48,19 +48,24 @@ class Talk:
         still = [voice for voice in self.speaking if voice in self.voices]
         self.speaking = still or (self.adapters or self.voices)[-1:]
 
+    def toggle_all(self) -> None:
+        """Let everybody answer side by side, or again only the last of them."""
+        everybody = list(self.voices)
+        self.speaking = everybody if self.speaking != everybody else everybody[-1:]
+
     def toggle_base(self) -> None:
         """Let the base model answer beside the adapter, or no longer."""
         if not self.may_compare:
             return
         adapter = next((voice for voice in self.speaking if voice != BASE), self.adapters[-1])
-        beside = len(self.speaking) > 1
+        beside = BASE in self.speaking and len(self.speaking) > 1
         self.speaking = [adapter] if beside else [BASE, adapter]
 
     def next_voice(self) -> None:
         """Go to the next voice; beside the base model to the next adapter."""
         if not self.voices:
             return
-        beside = len(self.speaking) > 1
+        beside = self.may_compare and len(self.speaking) > 1
         ring = self.adapters if beside else self.voices
         now = self.speaking[-1]
         following = ring[(ring.index(now) + 1) % len(ring)] if now in ring else ring[0]

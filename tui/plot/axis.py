@@ -68,12 +68,13 @@ def marks(limits: Limits, count: int, *, log: bool = False) -> list[float]:
 
 
 def label(value: float) -> str:
-    """A short text for an axis mark, at most seven characters."""
-    if value == 0:
-        return "0"
+    """A short text for an axis mark, seven characters wherever that is possible."""
     size = abs(value)
-    if size >= 1e15 or size < 1e-4:
-        return f"{value:.0e}"
+    if size == 0:
+        return "0"
+    if size >= 1e15 or size < 1e-3:
+        mantissa, _, exponent = f"{value:.2e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if size >= limit:
             divisor = 1e3 if unit == "k" else limit

@@ -16,7 +16,7 @@ from .braille import BLANK, Canvas, stroke
 from .buckets import Bucket, Buckets, columns
 from .drawing import Row, fitted, pieces
 
-GUTTER = 8
+GUTTER = 9
 """Cells left of the curves, for the marks of the values."""
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 24, 4
@@ -34,12 +34,14 @@ class Curve:
     Attributes:
         parts: the points; where the ranges of parts overlap, earlier parts win.
         color: number of its colour.
+        smooth: whether smoothing is for it; a few points far apart are better left as they are.
     """
 
     name: str
     parts: Sequence[Buckets]
     color: int
     across: Across = STEPS
+    smooth: bool = True
 
     @property
     def last(self) -> Bucket | None:
@@ -137,14 +139,15 @@ class _Gathered:
 
 def _gather(curve: Curve, visible: Limits, dots: int, look: Look) -> _Gathered:
     low, high = visible.low, visible.high
-    if look.smoothing:
+    smoothing = look.smoothing if curve.smooth else 0.0
+    if smoothing:
         # The line must not depend on where the window begins, so it begins earlier.
-        low -= (high - low) * min(1.0, _MEMORY / (1 - look.smoothing) / dots)
+        low -= (high - low) * min(1.0, _MEMORY / (1 - smoothing) / dots)
     buckets = curve.within(low, high, dots * _FINE)
     if look.log:
         buckets = [(place, bucket) for place, bucket in buckets if bucket.maximum > 0]
     found = columns(buckets, visible.low, visible.high, dots)
-    return _Gathered(found, _smooth(found, look.smoothing) if look.smoothing else {})
+    return _Gathered(found, _smooth(found, smoothing) if smoothing else {})
 
 
 def _smooth(found: dict[int, Bucket], factor: float) -> dict[int, float]:
@@ -205,7 +208,7 @@ def _plot(
     scale = _Scale(limits, height * 4, look.log)
     styles = {BLANK: "", _CROSS: "cross"}
     for number, (curve, each) in enumerate(zip(curves, gathered, strict=True)):
-        raw = "raw" if look.smoothing else "line"
+        raw = "raw" if each.smoothed else "line"
         styles[number] = f"{raw}-{curve.color}"
         _trace(canvas.layer(number), each.columns, scale, height * 4)
     for number, (curve, each) in enumerate(zip(curves, gathered, strict=True), len(curves)):
@@ -291,7 +294,8 @@ def _legend(
         if curve.name in by_name:
             row.append((f" {_value_text(by_name[curve.name], look)}", "label"))
         row.append(("   ", ""))
-    flags = [*([f"smoothed {look.smoothing:g}"] if look.smoothing else []), *(["log"] * look.log)]
+    flags = [f"smoothed {look.smoothing:g}"] if look.smoothing else []
+    flags += [*(["log"] * look.log), f"by {curves[0].across.kind}" if curves else ""]
     used = sum(len(text) for text, _ in row)
     room = width - used - len("  ".join(flags))
     if flags and room > 0:
@@ -338,15 +342,13 @@ def _across(curves: Sequence[Curve], visible: Limits, width: int, look: Look) ->
     cells = width - GUTTER
     line = [" "] * width
     free = 0
-    for value in _place_marks(visible, max(2, cells // 16), kind):
+    for value in _place_marks(visible, max(2, cells // 12), kind):
         text = time_label(value) if kind == "time" else label(value)
         centre = GUTTER + round(visible.position(value) * (cells - 1))
         start = min(max(centre - len(text) // 2, free), width - len(text))
         if start >= free:
             line[start : start + len(text)] = text
             free = start + len(text) + 1
-    if free + len(kind) < width:
-        line[width - len(kind) :] = kind
     return [("".join(line), "label")]
 
 

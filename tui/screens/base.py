@@ -16,6 +16,7 @@ from luthier.trainers.errors import LuthierError
 
 from ..asking import Wait
 from ..bindings import bindings
+from ..exact import ExactCompositor
 from ..widgets.banner import Banner
 from ..widgets.footer import KeyLine
 from ..widgets.header import Header
@@ -48,6 +49,7 @@ class LuthierScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = ExactCompositor()
         self._waits: list[Wait[object]] = []
 
     # -- what a screen is made of --------------------------------------------------------------

@@ -36,6 +36,8 @@ class ChatScreen(ChatBase):
         match action:
             case "base":
                 return talk.may_compare
+            case "all":
+                return len(talk.voices) > 2
             case "voice":
                 return len(talk.voices) > 1
             case "samples":
@@ -85,6 +87,11 @@ class ChatScreen(ChatBase):
     def action_base(self) -> None:
         """Let the base model answer beside the adapter, or no longer."""
         self._talk.toggle_base()
+        self._show_who()
+
+    def action_all(self) -> None:
+        """Let everybody answer side by side, or one only."""
+        self._talk.toggle_all()
         self._show_who()
 
     def action_voice(self) -> None:

@@ -134,12 +134,13 @@ class ChatBase(LuthierScreen):
 
     def _guide(self) -> str:
         keys = self.luthier.keys_of
-        samples = f" {keys('chat.samples')} asks prompts of the data." if self._samples else ""
-        beside = (
-            f" {keys('chat.base')} puts the base model beside." if self._talk.may_compare else ""
-        )
-        leave = keys("chat_prompt.keys")
-        return f"Type a question, or press {leave} for the keys.{samples}{beside}"
+        then = []
+        if self._samples:
+            then.append(f"{keys('chat.samples')} for prompts of the data")
+        if self._talk.may_compare:
+            then.append(f"{keys('chat.base')} for the base model beside")
+        more = f", then {', '.join(then)}" if then else ""
+        return f"Type a question. Or press {keys('chat_prompt.keys')}{more}."
 
     def _tick(self) -> None:
         if self._loading_since is not None:

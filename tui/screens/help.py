@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ..bindings import bindings, key_of
+from ..bindings import TABLE, bindings
 
 if TYPE_CHECKING:
     from ..app import LuthierApp
@@ -42,21 +42,25 @@ class HelpScreen(ModalScreen[None]):
             yield Static(_LEAVING, id="leaving", markup=False)
 
     def _text(self, active: dict[str, ActiveBinding]) -> Text:
-        groups: dict[str, dict[str, list[str]]] = {}
-        for key, (_, binding, _, _) in active.items():
-            if key_of(binding.id):
-                title = _TITLES.get((binding.id or "").split(".")[0], "Here")
-                keys = groups.setdefault(title, {}).setdefault(binding.id or "", [])
-                keys.append(cast("LuthierApp", self.app).key_name(key))
-        text = Text()
-        for title in sorted(groups, key=_ORDER.index):
-            text.append(f"\n{title}\n", "bold")
-            for binding_id, names in groups[title].items():
-                entry = key_of(binding_id)
-                text.append(f"  {' or '.join(names):<16}", "bold")
-                text.append(f" {entry.help if entry else ''}")
-                text.append(f"  {binding_id}\n", "dim")
-        return text
+        """Every key of the sections that are active; dim what cannot be done just now."""
+        app = cast("LuthierApp", self.app)
+        owners = {key: binding.id or "" for key, (_, binding, _, _) in active.items()}
+        sections = dict.fromkeys(owner.split(".")[0] for owner in owners.values())
+        groups: dict[str, Text] = {}
+        for section in [each for each in TABLE if each in sections]:
+            title = _TITLES.get(section, "Here")
+            text = groups.setdefault(title, Text(f"\n{title}\n", style="bold"))
+            for name, entry in TABLE[section].items():
+                binding_id = f"{section}.{name}"
+                keys = [key for key in app.all_keys_of(binding_id)
+                        if owners.get(key, binding_id) == binding_id]  # fmt: skip
+                if keys:
+                    names = " or ".join(app.key_name(key) for key in keys)
+                    look = "not bold" if binding_id in owners.values() else "not bold dim"
+                    text.append(f"  {names:<18} ", "bold")
+                    text.append(entry.help, look)
+                    text.append(f"  {binding_id}\n", "not bold dim")
+        return Text().join(groups[title] for title in _ORDER if title in groups)
 
     def action_scroll_down(self) -> None:
         """One line down."""

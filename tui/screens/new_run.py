@@ -66,7 +66,7 @@ class NewRunScreen(FormDialogs):
         if self._from_run:
             self._copy_run(self._from_run)
         elif self._task_id:
-            self.begin(self._task_id_id, self._values)
+            self.begin(self._task_id, self._values)
         else:
             self._browse()
 
@@ -139,7 +139,8 @@ class NewRunScreen(FormDialogs):
             self.notify(f"Left out, since {task} has no such setting: {', '.join(unknown)}.")
         if self.interface.offline:
             form.set("launch.offline", True)
-        self._form, self.setup_name, self.sub_title = form, setup, origin
+        self._form, self.setup_name = form, setup
+        self.sub_title = f"{form.task.title}{f', {origin}' if origin else ''}"
         self._mount_form(form)
 
     def _mount_form(self, form: Form) -> None:
@@ -174,12 +175,11 @@ class NewRunScreen(FormDialogs):
     def _summarise(self) -> None:
         form, check, dot = self.form, self.rows.check, f" {self.glyphs.dot} "
         parts = [
-            form.task.title,
-            f"preset {form.preset.title}" if form.preset else "no preset",
-            f"setup {self.setup_name}" if self.setup_name else "",
-            "all settings" if self._expert else "few settings",
-            f"{len(form.changes())} changed",
             f"{check.count} to mend" if check.count else f"{self.glyphs.check} ready",
+            f"{len(form.changes())} changed",
+            f"preset {form.preset.title}" if form.preset else "no preset",
+            "all settings" if self._expert else "the few settings that matter",
+            f"setup {self.setup_name}" if self.setup_name else "",
         ]
         line = self.query_one("#summary", Static)
         line.update(self.glyphs.cut(dot.join(filter(None, parts)), max(20, self.size.width - 2)))

@@ -11,7 +11,7 @@ from textual import on
 from textual.screen import Screen
 
 from luthier.agent.errors import RefusedError
-from luthier.presets import find_preset, presets
+from luthier.presets import Preset, find_preset, presets
 from luthier.trainers.errors import LuthierError
 
 from ..forms import Form, FormField, as_yaml, from_lines, to_lines, to_text
@@ -267,6 +267,13 @@ class FormDialogs(LuthierScreen):
         if sentences:
             self.rows.go_to(next(iter(sentences)))
         self.luthier.show_error(error)
+
+
+def sets(preset: Preset) -> str:
+    """The settings of a preset in a line."""
+    form = Form(preset.task)
+    form.use_preset(preset)
+    return ", ".join(f"{c.field.name} {to_text(c.field, c.value)}" for c in form.changes())
 
 
 def _by_setting(form: Form, error: LuthierError) -> dict[str, str]:

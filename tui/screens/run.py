@@ -135,7 +135,7 @@ class RunScreen(LuthierScreen):
         if kinds & {"all", "reset", "run", "connection"}:
             self._show_run()
         if kinds & {"all", "hardware"}:
-            self.query_one(GpuPanel).add(list(self.state.of("").hardware))
+            self.query_one(GpuPanel).add(self.state.of("").hardware)
         if kinds & {"all", "log", "connection"}:
             self.query_one(LogView).news(*self.state.of(self.run_id).log)
         self._show_tab(kinds)

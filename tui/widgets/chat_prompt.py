@@ -48,9 +48,7 @@ class ChatPrompt(TextArea):
         """Up was pressed where nothing is typed: the last question is wanted back."""
 
     def __init__(self, *, placeholder: str = "", may_be_empty: bool = False) -> None:
-        super().__init__(
-            placeholder=placeholder, id="prompt", compact=True, highlight_cursor_line=False
-        )
+        super().__init__(placeholder=placeholder, id="prompt", highlight_cursor_line=False)
         self._may_be_empty = may_be_empty
 
     def action_send(self) -> None:

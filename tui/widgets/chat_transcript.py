@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -12,29 +12,37 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from luthier.agent.chat.conversation import BASE, GIVEN, Conversation, Turn, figures
-from luthier.agent.models import GenerateChunk
 from luthier.agent.text import count, printable
 
 from ..bindings import bindings
 from .chat_answer import AnswerView
 
+if TYPE_CHECKING:
+    from ..app import LuthierApp
+
 _SHOWN_TURNS = 50
 _KINDS = {BASE: "base", GIVEN: "given"}
 
 
-def about(turn: Turn, voice: str) -> tuple[str, str]:
-    """The line below an answer, and what went wrong with it."""
-    last = turn.figures.get(voice, GenerateChunk())
-    parts = []
-    if voice in turn.figures and (last.finish != "error" or last.completion_tokens):
-        parts.append(figures(last))
+def is_right(turn: Turn, voice: str) -> bool | None:
+    """Whether an answer is letter by letter the expected one; None where nothing is expected."""
     text = turn.answers.get(voice)
-    if turn.expected is not None and text is not None:
-        right = text.strip() == turn.expected.strip()
+    if turn.expected is None or text is None:
+        return None
+    return text.strip() == turn.expected.strip()
+
+
+def about(turn: Turn, voice: str) -> str:
+    """The line below an answer."""
+    text, last = turn.answers.get(voice), turn.figures.get(voice)
+    parts = []
+    if (right := is_right(turn, voice)) is not None:
         parts.append("as expected" if right else "not as expected")
-    elif text is not None and not text.strip():
+    if text is not None and not text.strip():
         parts.append("an empty answer")
-    return ", ".join(parts), last.error
+    if last is not None and last.finish != "error":
+        parts.append(figures(last))
+    return ", ".join(parts)
 
 
 class TurnView(Vertical):
@@ -60,7 +68,9 @@ class TurnView(Vertical):
 
     def compose(self) -> Iterable[Widget]:
         """The question above, the answers below it."""
-        yield Static(printable(self.turn.prompt), classes="question", markup=False)
+        pointer = cast("LuthierApp", self.app).glyphs.pointer
+        question = f"{pointer} {printable(self.turn.prompt)}"
+        yield Static(question, classes="question", markup=False)
         with Horizontal(classes="answers"):
             yield from self._answers.values()
             if self.turn.expected is not None:
@@ -75,8 +85,12 @@ class TurnView(Vertical):
 
     def show(self, voice: str) -> None:
         """Show the whole answer of that voice."""
-        words, error = about(self.turn, voice)
-        self._answers[voice].show(self.turn.answers.get(voice, ""), words, error)
+        last = self.turn.figures.get(voice)
+        view = self._answers[voice]
+        view.set_class(bool(is_right(self.turn, voice)), "-right")
+        view.show(
+            self.turn.answers.get(voice, ""), about(self.turn, voice), last.error if last else ""
+        )
 
     def show_part(self, voice: str, text: str, words: str) -> None:
         """Show an answer as far as it is written."""

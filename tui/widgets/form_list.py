@@ -124,6 +124,7 @@ class FormList(VerticalScroll, can_focus=True):
         """Show all settings or the few, or those with the words."""
         self._expert, self._words, self._glyphs = expert, words, glyphs
         self.renew()
+        self.call_after_refresh(self._keep_visible)
 
     def _choose(self) -> None:
         fields = shown_fields(self.form, self.check, expert=self._expert, words=self._words)
@@ -166,12 +167,17 @@ class FormList(VerticalScroll, can_focus=True):
         row = self._rows[key]
         row.set_class(True, "-cursor")
         row.set_class(self.has_focus, "-active")
-        if key == self._shown[0]:
-            self.scroll_home(animate=False)
-        else:
-            self.scroll_to_widget(row, animate=False)
+        self._keep_visible()
         self.refresh_bindings()
         self.post_message(self.Moved())
+
+    def _keep_visible(self) -> None:
+        if self._cursor not in self._shown:
+            return
+        if self._cursor == self._shown[0]:
+            self.scroll_home(animate=False)
+        else:
+            self.scroll_to_widget(self._rows[self._cursor], animate=False)
 
     def on_focus(self) -> None:
         """The cursor looks stronger while the keys go here."""
@@ -274,6 +280,8 @@ class FormList(VerticalScroll, can_focus=True):
     def changed(self) -> None:
         """Check and show the form after a change, and tell so."""
         self.renew()
+        # A sentence below the row may have made it taller.
+        self.call_after_refresh(self._keep_visible)
         self.refresh_bindings()
         self.post_message(self.Changed())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from luthier.agent.models import HardwareSample, Run
 
@@ -36,12 +36,10 @@ class GpuPanel(Drawn):
         self._look = look
         self._samples: list[HardwareSample] = []
 
-    def add(self, samples: list[HardwareSample]) -> None:
-        """Show samples, of which those after the ones that are known are new."""
-        newest = self._samples[-1].t if self._samples else 0.0
-        fresh = [sample for sample in samples if sample.t > newest]
-        if fresh:
-            self._samples = [*self._samples, *fresh][-_KEPT:]
+    def add(self, samples: Iterable[HardwareSample]) -> None:
+        """Show these samples beside those that are known."""
+        known = {sample.t: sample for sample in (*self._samples, *samples)}
+        self._samples = [known[t] for t in sorted(known)][-_KEPT:]
         self.show()
 
     def _device_rows(self, width: int) -> list[Row]:

@@ -46,6 +46,7 @@ class LineTable(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     LineTable {
         background: $background; color: $foreground; overflow-x: hidden; overflow-y: auto;
+        scrollbar-size-vertical: 1;
         & .line-table--header { color: $text-muted; text-style: bold; }
         & .line-table--cursor {
             background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground;

@@ -13,7 +13,10 @@ from ..bindings import bindings
 class Options(OptionList):
     """An OptionList without a frame, with j, k, g and G beside the arrows."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("list")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(each for each in bindings("list") if each.id not in ("list.select", "list.mark")),
+        *bindings("choose"),
+    ]
     DEFAULT_CSS = """
     Options {
         border: none; padding: 0; background: $background; height: 1fr;
@@ -21,10 +24,6 @@ class Options(OptionList):
         & > .option-list--option-disabled { color: $text-primary; text-style: bold; }
     }
     """
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Its lines cannot be marked."""
-        return action != "mark"
 
     def action_cursor(self, lines: int) -> None:
         """Move by a line; the ends are ends."""

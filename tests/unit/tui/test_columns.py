@@ -68,7 +68,11 @@ def test_columns_start_after_each_other() -> None:
 
 def test_all_tables_fit_into_eighty_cells() -> None:
     for table in (COLUMNS, DEVICE_COLUMNS, QUEUE_COLUMNS):
-        assert total(fit(table, 76)) <= 76
+        assert total(fit(table, 77)) <= 77
+
+
+def test_eighty_cells_show_task_and_curve_beside_a_scrollbar_and_marks() -> None:
+    assert {"task", "curve"} <= {column.key for column in fit(COLUMNS, 75)}
 
 
 def test_a_wide_list_of_runs_shows_everything() -> None:
