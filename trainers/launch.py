@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from .engine.environment import prepare_environment
+from .engine.environment import defer_collection, prepare_environment
 from .engine.job import Reporter, Result
 from .engine.outcome import run_to_the_end
 from .engine.stopping import StopWatch
@@ -49,4 +49,5 @@ def _work(
 
 
 if __name__ == "__main__":
+    defer_collection()
     sys.exit(main())

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .engine.environment import defer_collection
 from .engine.job import Job, Reporter, Result
 from .engine.memory import apply_adjustments, read_adjustments
 from .engine.outcome import run_to_the_end
@@ -89,4 +90,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    defer_collection()
     sys.exit(main())

@@ -29,9 +29,9 @@ DEVICE_COLUMNS = (
 QUEUE_COLUMNS = (
     Column("place", "", 3, right=True),
     Column("name", "run", 14, grow=2, most=40),
-    Column("task", "task", 10, rank=2, most=26),
+    Column("task", "task", 9, rank=2, most=26),
     Column("host", "host", 7, rank=3),
-    Column("reason", "waits for", 16, grow=3),
+    Column("reason", "waits for", 38, grow=3),
     Column("age", "age", 6, right=True),
 )
 """The waiting runs."""

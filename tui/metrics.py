@@ -45,12 +45,18 @@ def panels(names: Iterable[str]) -> list[Panel]:
     return [Panel(name, tuple(sorted(found[name], key=is_measured))) for name in ordered]
 
 
+def single_panels(names: Iterable[str]) -> list[Panel]:
+    """Every metric as a chart of its own, the most telling first."""
+    return [Panel(name, (name,)) for panel in panels(names) for name in panel.metrics]
+
+
 def chosen_panels(
     known: Sequence[Panel], wanted: Sequence[str] | None, most: int
 ) -> list[Panel]:
     """The charts to draw: those ``wanted`` by name, or else the first few."""
     if wanted is None:
-        return [panel for panel in known if _place(panel.name) < len(_FIRST) + 1][:most]
+        plain = {panel.name: panel.name.removeprefix(_MEASURED) for panel in known}
+        return [panel for panel in known if _place(plain[panel.name]) <= len(_FIRST)][:most]
     by_name = {panel.name: panel for panel in known}
     return [by_name[name] for name in wanted if name in by_name]
 

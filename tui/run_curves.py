@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,14 +60,24 @@ class RunCurves:
         return self._across[1]
 
     def curves(
-        self, data: RunData, panel: Panel, across: Across, colors: Sequence[int] = (0, 1)
+        self,
+        data: RunData,
+        panel: Panel,
+        across: Across,
+        names: Mapping[str, str],
+        color: int = 0,
     ) -> list[Curve]:
-        """The lines of a chart. Later metrics take the colours from the start again."""
+        """The lines of a chart.
+
+        Args:
+            names: what each metric's line is called; an empty name is the metric's own.
+            color: of the first line; the others follow.
+        """
         return [
             Curve(
-                name,
+                names.get(name) or name,
                 self._parts(data, name),
-                colors[number % len(colors)],
+                color + number,
                 across,
                 smooth=not is_measured(name),
             )

@@ -169,7 +169,9 @@ def _device_row(
     return row
 
 
-def hint_lines(run: Run, remedy: Remedy | None, apply_key: str, resume_key: str) -> list[Line]:
+def hint_lines(
+    run: Run, remedy: Remedy | None, glyphs: Glyphs, apply_key: str, resume_key: str
+) -> list[Line]:
     """Why a run ended badly and what can be done; nothing for a run that did not."""
     if run.state not in (RunState.FAILED, RunState.LOST):
         return []
@@ -183,7 +185,10 @@ def hint_lines(run: Run, remedy: Remedy | None, apply_key: str, resume_key: str)
     if run.hint:
         lines.append(([("hint   ", "name")], [(_clean(run.hint), "")]))
     if remedy:
-        changes = ", ".join(f"{c.key} {_value(c.old)} to {_value(c.new)}" for c in remedy.changes)
+        changes = ", ".join(
+            f"{change.key} {_value(change.old)} {glyphs.right} {_value(change.new)}"
+            for change in remedy.changes
+        )
         lines.append(([(f"{apply_key:<7}", "key")], [(f"sets up a new run with {changes}", "good")]))
     else:
         lines.append(

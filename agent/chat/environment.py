@@ -17,6 +17,8 @@ def worker_environment(devices: Sequence[str], *, offline: bool) -> dict[str, st
         **os.environ,
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        # Beside a training run, threads that spin while they wait would slow both.
+        "OMP_WAIT_POLICY": "passive",
         # Numbers mean the same as in the hardware report.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     }

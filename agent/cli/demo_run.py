@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from luthier.trainers import demo
 from luthier.trainers.errors import LuthierError
@@ -61,8 +62,11 @@ def forget_earlier(client: Client) -> list[str]:
     Only runs of the demo's own model and name count, so no run of a person's own is touched.
     """
     ended = [state for state in RunState if state.finished]
+    model = demo.MODEL.resolve()
     mine = [
-        run for run in client.runs(ended) if run.name == "demo" and run.model == str(demo.MODEL)
+        run
+        for run in client.runs(ended)
+        if run.name == "demo" and Path(run.model).resolve() == model
     ]
     for run in mine:
         client.remove(run.id)

@@ -124,6 +124,7 @@ def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(
     chat.type("copy " + "one two three four five six seven eight " * 3 + "\r")
     chat.until("base: ")
     chat.type("\x03")
+    chat.until("stopped")
     chat.until("> ")
     chat.type("/quit\r")
     assert chat.end()[0] == 0
@@ -154,11 +155,19 @@ def test_export_merges(result: tuple[Luthier, str]) -> None:
     assert asked.out == same.out
 
 
-def test_a_second_demo_takes_the_place_of_the_first(result: tuple[Luthier, str]) -> None:
-    from luthier.agent.cli.demo_run import forget_earlier
-    from luthier.agent.client import Client
-
-    luthier, run = result
-    with Client() as client:
-        assert forget_earlier(client) == [run]
-    assert luthier("runs", "--json").json == []
+def test_on_a_terminal_it_is_drawn_and_then_talks(
+    result: tuple[Luthier, str], terminal: type[Terminal]
+) -> None:
+    luthier, earlier = result
+    watched = terminal("demo")
+    watched.until("the run goes on", seconds=600)
+    watched.until("succeeded", seconds=1500)
+    watched.until("exact match")
+    watched.until("You talk to demo")
+    watched.type("May 5 1999\r")
+    watched.until("1999-05-05")
+    watched.type("/quit\r")
+    assert watched.end()[0] == 0
+    runs = [run["id"] for run in luthier("runs", "--json").json]
+    assert len(runs) == 1
+    assert earlier not in runs, "the demo before made room"

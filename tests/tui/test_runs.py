@@ -320,4 +320,4 @@ async def test_five_hundred_runs_scroll(client: Any, opened: Any) -> None:
         await luthier.sees("n-499")
         await luthier.press("slash")
         await luthier.type("n-25")
-        await luthier.until(lambda: len(order(luthier)) == 10)
+        await luthier.until(lambda: len(order(luthier)) == 11)

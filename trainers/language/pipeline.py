@@ -14,6 +14,7 @@ from ..engine.arguments import training_arguments
 from ..engine.callbacks import EventCallback, StopCallback
 from ..engine.checkpoints import remove_torn
 from ..engine.checks import refuse_impossible
+from ..engine.environment import resume_collection
 from ..engine.finish import finish
 from ..engine.job import Job, Result
 from ..engine.memory import is_out_of_memory, next_adjustments, request_restart
@@ -50,6 +51,7 @@ def run_language_model(job: Job, build_trainer: Callable[[Parts], RunTrainer]) -
         LuthierError: the run cannot be done as its spec says.
         RestartRequested: memory ran out and the run is to be started with a smaller batch.
     """
+    resume_collection()
     device = device_kind(job.spec)
     if job.spec.launch.threads is not None:
         torch.set_num_threads(job.spec.launch.threads)

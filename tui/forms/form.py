@@ -161,28 +161,30 @@ class Form:
 
     def check(self) -> Check:
         """Build the spec, or say what is in the way."""
-        values = self.values()
+        values, problems = self.values(), {}
         for each in self.fields:
-            if each.required and each.section:
-                values.setdefault(each.section, {})
+            if each.required and self.value(each.key) is None:
+                problems[each.key] = f"{each.name} is missing"
+                # Something has to stand there for the rest to be checked.
+                _put(values, each.key, each.example or "something")
         # Each key stands on a line of its own, so that a problem's line tells the field.
         lines: dict[KeyPath, int] = {
             tuple(each.key.split(".")): number for number, each in enumerate(self.fields, start=1)
         }
+        other = []
         try:
-            return Check(build_spec(values, source="form", lines=lines))
+            spec = build_spec(values, source="form", lines=lines)
         except SpecError as error:
-            problems: dict[str, str] = {}
-            other = []
             for problem in error.problems:
                 source, _, line = problem.where.rpartition(":")
-                if not source:
+                if source:
+                    found = self.fields[int(line) - 1]
+                    sentence = problem.message.removeprefix(f"{found.section}.")
+                    problems.setdefault(found.key, sentence)
+                else:
                     other.append(problem.message)
-                    continue
-                found = self.fields[int(line) - 1]
-                sentence = problem.message.removeprefix(f"{found.section}.")
-                problems.setdefault(found.key, sentence)
             return Check(None, problems, tuple(other))
+        return Check(None if problems else spec, problems)
 
 
 def _flat(

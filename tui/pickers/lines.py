@@ -11,6 +11,7 @@ from typing import Literal
 from .browse import Wanted, entries, place_of
 from .models import FoundModel
 
+_LONG = 36
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -62,11 +63,11 @@ def place_lines(typed: str, base: Path, wanted: Wanted, *, hidden: bool = False)
     return found
 
 
-def model_lines(found: Sequence[FoundModel], typed: str) -> list[Line]:
+def model_lines(found: Sequence[FoundModel], typed: str, base: Path) -> list[Line]:
     """The models that have all the typed words; first a hub id that is typed and not among them."""
     words = typed.lower().split()
     lines = [
-        Line(model.name, _short(model.name), "choose", _about(model), model.size, model.note)
+        Line(model.name, _short(model.name, base), "choose", _about(model), model.size, model.note)
         for model in found
         if all(word in model.name.lower() for word in words)
     ]
@@ -81,7 +82,13 @@ def _about(model: FoundModel) -> str:
     return f"{origin}, {model.kind}" if model.kind else origin
 
 
-def _short(name: str) -> str:
-    """A path from the home folder on."""
-    home = str(Path.home())
-    return f"~{name.removeprefix(home)}" if name.startswith(f"{home}/") else name
+def _short(name: str, base: Path) -> str:
+    """A path as short as it can be and still be told apart; its end says more than its beginning."""
+    if not name.startswith("/"):
+        return name
+    for folder, written in ((base, "."), (Path.home(), "~")):
+        if name.startswith(f"{folder}/"):
+            name = f"{written}/{name.removeprefix(f'{folder}/')}"
+            break
+    parts = name.split("/")
+    return name if len(name) <= _LONG or len(parts) < 4 else "/".join(["…", *parts[-3:]])

@@ -21,9 +21,9 @@ from .browse import Wanted
 from .lines import Line, is_path, place_lines
 
 _COLUMNS = (
-    Column("name", "name", 24, grow=3),
+    Column("name", "name", 24, grow=1),
     Column("size", "size", 9, right=True),
-    Column("about", "what it is", 16, grow=1, rank=1, most=40),
+    Column("about", "what it is", 28, grow=1, rank=1, most=44),
 )
 
 

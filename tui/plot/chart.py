@@ -6,9 +6,11 @@ Styles are names, which the widget turns into colours: ``line-N`` and ``raw-N`` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
+
+from rich.cells import cell_len
 
 from .across import STEPS, Across, time_label, time_step
 from .axis import Limits, label, limits_for, marks
@@ -73,12 +75,14 @@ class Look:
         smoothing: 0 for none; towards 1, older values weigh longer.
         cross: where the crosshair stands, in the units across.
         unicode: braille; else ASCII.
+        title: stands before the names of the curves.
     """
 
     smoothing: float = 0.0
     log: bool = False
     cross: float | None = None
     unicode: bool = True
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -286,20 +290,30 @@ def _reading(
 def _legend(
     curves: Sequence[Curve], readings: Sequence[Reading], width: int, look: Look
 ) -> Row:
-    by_name = {reading.name: reading for reading in readings}
-    dash = "━ " if look.unicode else "= "
-    row: Row = [] if look.cross is None else [(f"{_cross_text(curves, look.cross)}  ", "cross")]
-    for curve in curves:
-        row += [(dash, f"line-{curve.color}"), (curve.name, "name")]
-        if curve.name in by_name:
-            row.append((f" {_value_text(by_name[curve.name], look)}", "label"))
-        row.append(("   ", ""))
+    values = {reading.color: f" {_value_text(reading, look)}" for reading in readings}
     flags = [f"smoothed {look.smoothing:g}"] if look.smoothing else []
     flags += [*(["log"] * look.log), f"by {curves[0].across.kind}" if curves else ""]
-    used = sum(len(text) for text, _ in row)
-    room = width - used - len("  ".join(flags))
-    if flags and room > 0:
-        row += [(" " * room, ""), ("  ".join(flags), "label")]
+    right = "  ".join(flags)
+    row = _names(curves, values, look, width)
+    used = sum(cell_len(text) for text, _ in row)
+    if used + len(right) > width:
+        # What does not fit goes, the names last.
+        row = _names(curves, {}, look, width // max(1, len(curves)) - 5)
+        used = sum(cell_len(text) for text, _ in row)
+    room = width - used - len(right)
+    return [*row, (" " * room, ""), (right, "label")] if room >= 0 else row
+
+
+def _names(
+    curves: Sequence[Curve], values: Mapping[int, str], look: Look, most: int
+) -> Row:
+    dash = "━ " if look.unicode else "= "
+    row: Row = [(f"{look.title}  ", "title")] if look.title else []
+    if look.cross is not None:
+        row.append((f"{_cross_text(curves, look.cross)}  ", "cross"))
+    for curve in curves:
+        row += [(dash, f"line-{curve.color}"), (curve.name[: max(3, most)], "name")]
+        row += [(values.get(curve.color, ""), "label"), ("   ", "")]
     return row
 
 

@@ -103,7 +103,11 @@ class ChatScreen(ChatBase):
         """Open the settings, or close them."""
         panel = self._settings
         panel.display = not panel.display
-        (panel.sliders if panel.display else self._prompt).focus()
+        if panel.display:
+            self._focused_before = self.focused
+            panel.sliders.focus()
+        elif panel.sliders.has_focus:
+            (self._focused_before or self._prompt).focus()
 
     @on(Sliders.Changed)
     def _tuned(self, event: Sliders.Changed) -> None:

@@ -53,6 +53,7 @@ class ChatBase(LuthierScreen):
         self._to_ask: list[str] = []
         self._view: TurnView | None = None
         self._look_timer: Timer | None = None
+        self._focused_before: Widget | None = None
 
     def body(self) -> Iterable[Widget]:
         """The conversation with the settings at its side, and the prompt below."""
@@ -206,13 +207,14 @@ class ChatBase(LuthierScreen):
 
     @on(ChatPrompt.Sent)
     def _sent(self, event: ChatPrompt.Sent) -> None:
-        if self._writing is not None:
-            self.notify("An answer is being written; escape stops it.")
-        elif not self._talk.voices:
-            self._send_when_loaded = True
-            self.notify("Sent as soon as the model is there.")
+        if not self._talk.voices:
             self._load()
-        else:
+            if event.text:
+                self._send_when_loaded = True
+                self.notify("Sent as soon as the model is there.")
+        elif self._writing is not None:
+            self.notify("An answer is being written; escape stops it.")
+        elif event.text:
             before = self._talk.asked
             turn = self._talk.change(event.text) if self._editing else None
             if turn is not None and before is not None:

@@ -84,7 +84,7 @@ class MachinesScreen(LuthierScreen):
     def _look(self) -> None:
         """Ask for the hardware, unless the last answer is still awaited."""
         idle = self._looking is None or self._looking.ended.is_set()
-        if idle and self.is_current and self.state.connection == "live":
+        if idle and self.luthier.front is self and self.state.connection == "live":
             self._looking = self.ask(
                 lambda client: client.hardware(), self._take, failed=self._missed
             )

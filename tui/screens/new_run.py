@@ -178,7 +178,7 @@ class NewRunScreen(FormDialogs):
             f"{check.count} to mend" if check.count else f"{self.glyphs.check} ready",
             f"{len(form.changes())} changed",
             f"preset {form.preset.title}" if form.preset else "no preset",
-            "all settings" if self._expert else "the few settings that matter",
+            "all settings" if self._expert else "few settings",
             f"setup {self.setup_name}" if self.setup_name else "",
         ]
         line = self.query_one("#summary", Static)

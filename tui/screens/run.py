@@ -96,7 +96,7 @@ class RunScreen(LuthierScreen):
         yield Drawn(self._hint, id="hint")
         yield TabRow(list(_TABS.values()), id="tabs")
         with ContentSwitcher(initial="charts", id="pages"):
-            yield RunCharts(self.run_id, self.glyphs.unicode, id="charts")
+            yield RunCharts([self.run_id], self.glyphs.unicode, id="charts")
             yield LogView(self.run_id, id="log")
             yield SampleView(id="samples")
             yield TextPane(follow=True, empty="nothing has happened yet", id="events")
@@ -134,7 +134,7 @@ class RunScreen(LuthierScreen):
             self._use_choices()
         if kinds & {"all", "reset", "run", "connection"}:
             self._show_run()
-        if kinds & {"all", "hardware"}:
+        if kinds & {"all", "hardware"} and (run := self.run_line) and run.state.active:
             self.query_one(GpuPanel).add(self.state.of("").hardware)
         if kinds & {"all", "log", "connection"}:
             self.query_one(LogView).news(*self.state.of(self.run_id).log)
@@ -181,7 +181,7 @@ class RunScreen(LuthierScreen):
         if run is None:
             return []
         keys = self.luthier.keys_of("run.apply"), self.luthier.keys_of("run.resume")
-        lines = hint_lines(run, self.remedy, *keys)
+        lines = hint_lines(run, self.remedy, self.glyphs, *keys)
         return [row for head, body in lines for row in wrap(body, width, head)][:_HINT_ROWS]
 
     @property
@@ -213,7 +213,7 @@ class RunScreen(LuthierScreen):
     def _loaded(self, found: _Found) -> None:
         self._loading = False
         self.detail = found.run
-        self.query_one(RunCharts).know(info.name for info in found.series)
+        self.query_one(RunCharts).know(self.run_id, (info.name for info in found.series))
         self.state.take_history(self.run_id, found.events)
         self.query_one(GpuPanel).add(found.hardware)
         self.query_one("#spec", TextPane).show(spec_lines(found.run))

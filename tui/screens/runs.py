@@ -180,7 +180,9 @@ class RunsScreen(LuthierScreen):
         match action:
             case "demo":
                 return not self.state.runs
-            case "open" | "repeat" | "copy" | "filter" | "sort" | "turn" | "mark_all":
+            case "filter":
+                return bool(self.state.runs) and not isinstance(self.focused, Input)
+            case "open" | "repeat" | "copy" | "sort" | "turn" | "mark_all":
                 return bool(self.state.runs)
             case "stop" | "stop_now":
                 return any(not run.state.finished for run in runs)

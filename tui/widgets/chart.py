@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import ClassVar
 
 from textual import events
@@ -41,14 +42,16 @@ class Chart(Picture, can_focus=True):
         self.view = view
         self.unicode = unicode
         self.log_scale = False
+        self.title = ""
         self.curves: Sequence[Curve] = ()
         self.readings: Sequence[Reading] = ()
         self._limits: Limits | None = None
         self._names: tuple[str, ...] = ()
 
-    def show(self, curves: Sequence[Curve]) -> None:
+    def show(self, curves: Sequence[Curve], title: str) -> None:
         """Draw these curves."""
-        names = tuple(curve.name for curve in curves)
+        names = (title, *(curve.name for curve in curves))
+        self.title = title
         if names != self._names:
             self._names, self._limits = names, None
         self.curves = curves
@@ -57,7 +60,7 @@ class Chart(Picture, can_focus=True):
     def draw(self, width: int, height: int) -> list[Row]:
         """The chart."""
         view = self.view
-        look = Look(view.smoothing, self.log_scale, view.cross, self.unicode)
+        look = Look(view.smoothing, self.log_scale, view.cross, self.unicode, self.title)
         picture = draw(self.curves, view.visible, width, height, look, self._limits)
         self._limits, self.readings = picture.limits, picture.readings
         return picture.rows
@@ -137,16 +140,22 @@ class ChartGrid(Vertical):
             chart.unicode = unicode
             chart.redraw()
 
-    def show(self, curves: Sequence[Sequence[Curve]], expected: float | None) -> None:
+    def show(
+        self,
+        curves: Sequence[Sequence[Curve]],
+        expected: float | None,
+        titles: Sequence[str] = (),
+    ) -> None:
         """Draw these curves, a list for each chart.
 
         Args:
             expected: how far they will reach across, when that is known.
+            titles: what each chart shows, where the names of the curves do not say it.
         """
         self.view.cover([curve for each in curves for curve in each], expected)
         self._shown = min(len(curves), MOST_CHARTS)
-        for chart, each in zip(self._charts, curves, strict=False):
-            chart.show(each)
+        for chart, each, title in zip(self._charts, curves, chain(titles, repeat("")), strict=False):
+            chart.show(each, title)
         self._arrange()
 
     @property
@@ -168,10 +177,6 @@ class ChartGrid(Vertical):
         some = any(chart.display for chart in self._charts[1:])
         if below.display != some:
             below.display = some
-        if not self._charts[0].display:
-            below.styles.height = "1fr"
-        elif below.styles.has_rule("height"):
-            below.styles.clear_rule("height")
 
     def _redraw(self, *, moved: bool = False) -> None:
         for chart in self._charts:

@@ -137,7 +137,7 @@ class ChatEntry(ModalScreen[str | None]):
         """Title, field, help."""
         with Vertical(id="dialog"):
             yield Static(self._title, classes="title", markup=False)
-            yield ChatPrompt(may_be_empty=self._may_be_empty)
+            yield ChatPrompt()
             yield Static(self._explanation, classes="muted", markup=False)
 
     def on_mount(self) -> None:
@@ -149,7 +149,8 @@ class ChatEntry(ModalScreen[str | None]):
     @on(ChatPrompt.Sent)
     def _sent(self, event: ChatPrompt.Sent) -> None:
         event.stop()
-        self.dismiss(event.text)
+        if event.text or self._may_be_empty:
+            self.dismiss(event.text)
 
     def action_close(self) -> None:
         """Leave everything as it is."""

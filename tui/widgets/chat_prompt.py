@@ -16,7 +16,6 @@ class ChatPrompt(TextArea):
 
     Args:
         placeholder: stands there while nothing is typed.
-        may_be_empty: whether no text can be sent.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("chat_prompt")]
@@ -47,14 +46,12 @@ class ChatPrompt(TextArea):
     class EarlierWanted(Message):
         """Up was pressed where nothing is typed: the last question is wanted back."""
 
-    def __init__(self, *, placeholder: str = "", may_be_empty: bool = False) -> None:
+    def __init__(self, *, placeholder: str = "") -> None:
         super().__init__(placeholder=placeholder, id="prompt", highlight_cursor_line=False)
-        self._may_be_empty = may_be_empty
 
     def action_send(self) -> None:
-        """Hand on what is typed; white space alone is nothing, unless nothing may be meant."""
-        if self._may_be_empty or self.text.strip():
-            self.post_message(self.Sent(self, self.text.strip()))
+        """Hand on what is typed, which may be nothing."""
+        self.post_message(self.Sent(self, self.text.strip()))
 
     def action_newline(self) -> None:
         """Begin another line."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -33,7 +33,11 @@ _NAMED_HELP = {
 
 
 class Sliders(Widget, can_focus=True):
-    """The rows; the first one is the ready set."""
+    """The rows; the first one is the ready set.
+
+    Args:
+        type_value: lets the value of the row be typed, begun with these letters.
+    """
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("chat_settings")]
@@ -53,12 +57,9 @@ class Sliders(Widget, can_focus=True):
     class Moved(Message):
         """The cursor is on another row, or its value is another."""
 
-    class Typing(Message):
-        """The person wants to type the value of the row, and has begun with this text."""
-
-        def __init__(self, begun: str) -> None:
-            super().__init__()
-            self.begun = begun
+    def __init__(self, type_value: Callable[[str], None]) -> None:
+        super().__init__()
+        self._type_value = type_value
 
     @property
     def slider(self) -> Slider | None:
@@ -76,8 +77,9 @@ class Sliders(Widget, can_focus=True):
     def change(self, sampling: Sampling) -> None:
         """Take these values and tell of them."""
         self.sampling = sampling
-        self.post_message(self.Changed(sampling))
-        self.post_message(self.Moved())
+        # Also when the panel calls this: a message stops at the parent that sends it.
+        self.post_message(self.Changed(sampling).set_sender(self))
+        self.post_message(self.Moved().set_sender(self))
 
     def render(self) -> Text:
         """The rows."""
@@ -127,13 +129,13 @@ class Sliders(Widget, can_focus=True):
     def action_type(self) -> None:
         """Type the value."""
         if self.slider is not None:
-            self.post_message(self.Typing(""))
+            self._type_value("")
 
     def on_key(self, event: events.Key) -> None:
         """A figure begins a typed value."""
         if self.slider is not None and event.character and event.character in "0123456789.":
             event.stop()
-            self.post_message(self.Typing(event.character))
+            self._type_value(event.character)
 
     def on_click(self, event: events.Click) -> None:
         """Go to the row; on its bar, put the slider there."""
@@ -160,8 +162,8 @@ class ChatSettings(Vertical):
     def compose(self) -> Iterable[Widget]:
         """Title, rows, field, explanation."""
         yield Static("How words are chosen", classes="title", markup=False)
-        yield Sliders()
-        yield Input(id="typed", compact=True)
+        yield Sliders(self._type)
+        yield Input(id="typed", compact=True, select_on_focus=False)
         yield Static("", id="meaning", markup=False)
 
     @property
@@ -180,25 +182,33 @@ class ChatSettings(Vertical):
         words = slider.help if slider else _NAMED_HELP[self.sliders.sampling.setting]
         self.query_one("#meaning", Static).update(words)
 
-    @on(Sliders.Typing)
-    def _type(self, event: Sliders.Typing) -> None:
+    def _type(self, letters: str) -> None:
         field, slider = self.query_one("#typed", Input), self.sliders.slider
-        if slider is not None:
-            field.placeholder = f"{slider.label}; empty: that of the ready set"
-            field.value = event.begun
-            field.cursor_position = len(event.begun)
-            field.display = True
-            field.focus()
+        if slider is None:
+            return
+        if field.display:
+            # Keys that were pressed before the field had them.
+            if letters:
+                field.insert_text_at_cursor(letters)
+            else:
+                self._take(field.value)
+            return
+        field.placeholder = f"{slider.label}; empty: that of the ready set"
+        field.value, field.cursor_position = letters, len(letters)
+        field.display = True
+        # At once, so that the next key already goes there.
+        self.screen.set_focus(field)
 
     @on(Input.Submitted, "#typed")
     def _typed(self, event: Input.Submitted) -> None:
         event.stop()
-        slider = self.sliders.slider
-        if slider is not None:
+        self._take(event.value)
+
+    def _take(self, typed: str) -> None:
+        sliders = self.sliders
+        if sliders.slider is not None:
             try:
-                self.sliders.change(
-                    with_value(self.sliders.sampling, slider.name, event.value.strip())
-                )
+                sliders.change(with_value(sliders.sampling, sliders.slider.name, typed.strip()))
             except LuthierError as error:
                 cast("LuthierApp", self.app).show_error(error)
                 return

@@ -109,7 +109,8 @@ class FieldRow(Widget):
         example = "" if self.field.example is None else str(self.field.example)
         self._editor = FieldEntry(value, placeholder=example, compact=True)
         self.mount(self._editor)
-        self._editor.focus()
+        # At once, so that letters typed straight after enter are not lost.
+        self.screen.set_focus(self._editor, scroll_visible=False)
         self.refresh()
 
     def close_editor(self) -> None:

@@ -88,8 +88,11 @@ class Picture(Widget):
 
     def redraw(self) -> None:
         """Draw anew and refresh the cells that differ."""
-        if self._rows is None or not self.is_attached or not self.size.area:
+        if not self.is_attached or not self.size.area:
+            # A refresh of a widget that is not seen would make Textual write the whole screen.
             self._rows = None
+            return
+        if self._rows is None:
             self.refresh()
             return
         before, size = self._rows, self._drawn_for

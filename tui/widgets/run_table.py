@@ -47,7 +47,8 @@ class RunTable(LineTable):
         self._fetch_curves()
 
     def _tick(self) -> None:
-        if self.screen.is_current:
+        screen = cast("LuthierScreen", self.screen)
+        if screen.luthier.front is screen:
             self.update()
             self._fetch_curves()
 

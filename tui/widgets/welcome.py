@@ -27,7 +27,8 @@ class Welcome(Widget):
     def render(self) -> Text:
         """The text."""
         app = cast("LuthierApp", self.app)
-        text = Text("Welcome to Luthier. There are no runs yet.\n\n", style="bold")
+        text = Text()
+        text.append("Welcome to Luthier. There are no runs yet.\n\n", "bold")
         text.append("Fine-tune a model on your own data, watch it learn, then talk to it.\n\n", "")
         for binding_id, words in _WAYS:
             text.append(f"  {app.keys_of(binding_id):>3}  ", "bold reverse")
