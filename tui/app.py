@@ -20,8 +20,9 @@ from luthier.agent.text import count
 from luthier.trainers.errors import LuthierError
 
 from . import clipboard, settings, themes
-from .bindings import TABLE, bindings, load_profile, normal_keys
+from .bindings import bindings, load_profile, normal_keys
 from .glyphs import AsciiFilter, choose
+from .keys import TABLE
 from .link import Away, Connected, Link, News
 from .screens.base import ALL, LuthierScreen
 from .settings import InterfaceSettings
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from luthier.agent.client import Client
 
 _TOAST_SECONDS = 8.0
+_START_SECONDS = 60.0
 _KEY_NAMES = {"enter": "enter", "backspace": "backspace", "tab": "tab", "space": "space"}
 
 
@@ -70,6 +72,8 @@ class LuthierApp(App[None]):
         self._filters.append(self._ascii_filter)
         self._client: Client | None = None
         self._client_lock = threading.Lock()
+        # Set by the first news: until then the link may be starting the agent.
+        self._heard = threading.Event()
         self._link = Link(home, self._deliver)
         self.interface = interface or settings.load(settings.path_of(home))
         self._use(self.interface)
@@ -111,13 +115,16 @@ class LuthierApp(App[None]):
                 self._client = Client(self.home, start=False)
             return self._client
 
+    def client_in_time(self) -> Client:
+        """The same once the link knows whether the agent answers; for threads only."""
+        self._heard.wait(_START_SECONDS)
+        return self.client()
+
     def start_agent(self) -> None:
         """Start the agent again after it was stopped on purpose."""
         self._link.start_agent()
 
-    def action_start_agent(self) -> None:
-        """The same, for the command palette."""
-        self.start_agent()
+    action_start_agent = start_agent
 
     def _deliver(self, news: list[News]) -> None:
         self.post_message(NewsArrived(news))
@@ -125,6 +132,7 @@ class LuthierApp(App[None]):
     def on_news_arrived(self, event: NewsArrived) -> None:
         """Take news into the state, and tell the screen in front."""
         topics: set[Topic] = set()
+        self._heard.set()
         for news in event.news:
             match news:
                 case Connected():
@@ -217,29 +225,13 @@ class LuthierApp(App[None]):
         screen.opened_as = key
         self.push_screen(screen)
 
-    def action_open_runs(self) -> None:
-        """For keys: go to the list of runs."""
-        self.open_runs()
-
-    def action_open_machines(self) -> None:
-        """For keys: open the machines."""
-        self.open_machines()
-
-    def action_open_library(self) -> None:
-        """For keys: open the library."""
-        self.open_library()
-
-    def action_open_learn(self) -> None:
-        """For keys: open the guide."""
-        self.open_learn()
-
-    def action_open_settings(self) -> None:
-        """For keys: open the settings."""
-        self.open_settings()
-
-    def action_open_help(self) -> None:
-        """For keys: show the keys."""
-        self.open_help()
+    # What keys name as app.open_runs and so on.
+    action_open_runs = open_runs
+    action_open_machines = open_machines
+    action_open_library = open_library
+    action_open_learn = open_learn
+    action_open_settings = open_settings
+    action_open_help = open_help
 
     def action_jump(self) -> None:
         """Show a letter at every place that can be gone to."""

@@ -12,7 +12,8 @@ from luthier.agent.text import one_line
 from luthier.trainers.errors import LuthierError
 
 from . import themes
-from .bindings import TABLE, key_of
+from .bindings import key_of
+from .keys import TABLE
 
 if TYPE_CHECKING:
     from .app import LuthierApp

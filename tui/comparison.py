@@ -8,7 +8,7 @@ from typing import Any
 from luthier.agent.models import Run, SeriesInfo
 from luthier.agent.text import duration, number
 
-from .metrics import best, better, single_panels
+from .metrics import best, better, is_measured, is_minor, single_panels
 
 _NAMES = ("name",)
 
@@ -69,7 +69,7 @@ class Results:
         for panel in single_panels(names):
             last = {run.id: run.last_metrics.get(panel.name) for run in runs}
             self._add(panel.name, panel.name, last)
-            if panel.name.startswith("eval_") and better(panel.name):
+            if is_measured(panel.name) and better(panel.name) and not is_minor(panel.name):
                 self._add_extreme(panel.name, infos)
 
     def _add_facts(self, runs: Sequence[Run]) -> None:

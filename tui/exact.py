@@ -34,4 +34,4 @@ class ExactCompositor(Compositor):
     def render_partial_update(self) -> ExactUpdate | None:
         """What has changed since the last update, None when nothing has."""
         update = super().render_partial_update()
-        return update and ExactUpdate(update.chops, update.spans, update.chop_ends)
+        return ExactUpdate(update.chops, update.spans, update.chop_ends) if update else None

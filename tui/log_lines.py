@@ -11,7 +11,7 @@ from rich.cells import cell_len, chop_cells
 
 from luthier.agent.text import printable
 
-from .logs import ERRORS, Output
+from .logs import Output, error_finder
 
 Kind = Literal["", "error", "warning"]
 
@@ -38,7 +38,7 @@ def shown(line: bytes) -> str:
 
 def kind_of(line: bytes) -> Kind:
     """Whether the line looks like an error or a warning."""
-    if ERRORS.search(line):
+    if any(True for _ in error_finder(line)):
         return "error"
     return "warning" if _WARNINGS.search(line) else ""
 

@@ -50,9 +50,7 @@ def single_panels(names: Iterable[str]) -> list[Panel]:
     return [Panel(name, (name,)) for panel in panels(names) for name in panel.metrics]
 
 
-def chosen_panels(
-    known: Sequence[Panel], wanted: Sequence[str] | None, most: int
-) -> list[Panel]:
+def chosen_panels(known: Sequence[Panel], wanted: Sequence[str] | None, most: int) -> list[Panel]:
     """The charts to draw: those ``wanted`` by name, or else the first few."""
     if wanted is None:
         plain = {panel.name: panel.name.removeprefix(_MEASURED) for panel in known}
@@ -84,7 +82,12 @@ def is_measured(name: str) -> bool:
     return name.startswith(_MEASURED)
 
 
+def is_minor(name: str) -> bool:
+    """Whether a metric is about the run's speed or size rather than the model."""
+    return _LAST.fullmatch(name.removeprefix(_MEASURED)) is not None
+
+
 def _place(name: str) -> int:
     if name in _FIRST:
         return _FIRST.index(name)
-    return len(_FIRST) + 1 if _LAST.fullmatch(name) else len(_FIRST)
+    return len(_FIRST) + is_minor(name)

@@ -12,7 +12,7 @@ from .metrics import Panel, is_measured
 from .plot.across import STEPS, Across, Kind
 from .plot.axis import Limits
 from .plot.buckets import Buckets
-from .plot.chart import Curve
+from .plot.curve import Curve
 from .state import RunData
 
 if TYPE_CHECKING:

@@ -231,7 +231,8 @@ def explanation(run: Run) -> str:
     if run.reason:
         return " ".join(f"{run.reason} {run.hint}".split())
     if run.state.active and run.phase:
-        return f"{run.phase}, step {run.progress.step} of {run.progress.total or '?'}"
+        step = f", step {run.progress.step} of {run.progress.total}" if run.progress.total else ""
+        return f"{run.phase}{step}"
     if run.state is RunState.SUCCEEDED and run.artifact:
         return f"result in {run.folder}/{run.artifact}"
     return ""

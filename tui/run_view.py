@@ -117,9 +117,7 @@ def hardware_rows(
         return []
     held = run.attempts[-1].devices if run.attempts else []
     latest = {device.id: device for device in samples[-1].devices}
-    names = [name for name in held if name in latest] or [
-        name for name in latest if name == "cpu"
-    ]
+    names = [name for name in held if name in latest] or [name for name in latest if name == "cpu"]
     shown = names if len(names) <= most else names[: max(1, most - 1)]
     rows = []
     for name in shown:
@@ -189,7 +187,9 @@ def hint_lines(
             f"{change.key} {_value(change.old)} {glyphs.right} {_value(change.new)}"
             for change in remedy.changes
         )
-        lines.append(([(f"{apply_key:<7}", "key")], [(f"sets up a new run with {changes}", "good")]))
+        lines.append(
+            ([(f"{apply_key:<7}", "key")], [(f"sets up a new run with {changes}", "good")])
+        )
     else:
         lines.append(
             ([(f"{apply_key:<7}", "key")], [("sets up a new run with the same settings", "")])
@@ -233,7 +233,9 @@ def sample_lines(samples: Sequence[Sample], prompt: str) -> list[Line]:
     for sample in answers:
         style = "good" if expected is not None and sample.text.strip() == expected.strip() else ""
         text = sample.text if sample.text != before else "(the same)"
-        told.append(_text_lines(f"{sample.step:,}", text, style if text is sample.text else "label"))
+        told.append(
+            _text_lines(f"{sample.step:,}", text, style if text is sample.text else "label")
+        )
         before = sample.text
     return lines + [line for each in reversed(told) for line in each]
 
@@ -287,10 +289,7 @@ def text_lines(data: bytes, path: str) -> list[Line] | None:
         return None
     text = data.decode("utf-8", "replace")
     is_yaml = path.endswith((".yaml", ".yml"))
-    return [
-        ([], yaml_row(line) if is_yaml else [(_clean(line), "")])
-        for line in text.splitlines()
-    ]
+    return [([], yaml_row(line) if is_yaml else [(_clean(line), "")]) for line in text.splitlines()]
 
 
 def _clean(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,8 @@ def _terminal_ui_or_help(context: typer.Context) -> None:
 
     here: Invocation = context.obj
     if here.terminal and importlib.util.find_spec("luthier.tui.app") is not None:
+        if here.no_color:
+            os.environ["NO_COLOR"] = "1"
         importlib.import_module("luthier.tui.app").main(here.home)
         return
     typer.echo(context.get_help())

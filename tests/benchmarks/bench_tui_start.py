@@ -30,10 +30,10 @@ from pathlib import Path
 import psutil
 
 from luthier.agent.client import Client
-from luthier.agent.models import Attempt, Run
+from luthier.agent.models import Attempt
 from luthier.agent.paths import Home
+from luthier.agent.runs.record import RunRecord, save_record
 from luthier.agent.states import RunState
-from luthier.agent.store import Store
 
 BARE = """
 from textual.app import App
@@ -118,11 +118,10 @@ def ended_by_signal(home: Home) -> None:
 
 
 def seed(home: Home, count: int) -> None:
-    """Fill the home's list with finished runs."""
+    """Fill the home with the folders of finished runs; the agent lists them from there."""
     home.create()
-    store = Store.open(home.database)
     for number in range(count):
-        run = Run(
+        record = RunRecord(
             id=f"20260101-{number:06}-abcd",
             name=f"run-{number}",
             task="llm-sft",
@@ -130,12 +129,13 @@ def seed(home: Home, count: int) -> None:
             host="local",
             state=RunState.SUCCEEDED,
             created_at=float(number),
+            queue_key=float(number),
             attempts=[Attempt(number=1, started_at=float(number), devices=["cpu"])],
             last_metrics={"loss": 1.0, "accuracy": 0.5, "learning_rate": 1e-4},
-            folder=str(home.runs / f"20260101-{number:06}-abcd"),
         )
-        store.save_run(run)
-    store.close()
+        folder = home.run(record.id)
+        folder.path.mkdir()
+        save_record(folder, record)
 
 
 def megabytes(home: Home, count: int) -> float:
@@ -186,7 +186,8 @@ def main() -> None:
         many = Home(Path(folder) / "many")
         seed(many, arguments.runs)
         try:
-            print(f"Memory with {arguments.runs} runs listed: {megabytes(many, arguments.runs):.0f} MB")
+            memory = megabytes(many, arguments.runs)
+            print(f"Memory with {arguments.runs} runs listed: {memory:.0f} MB")
         finally:
             ended_by_signal(many)
 

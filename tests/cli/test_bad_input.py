@@ -276,6 +276,11 @@ MISUSES = [
     Misuse("chat", "Name the runs to talk to, or a model with --model."),
     Misuse("chat x --model y", "Name the runs to talk to, or a model with --model."),
     Misuse("chat x --set hot", "--set hot: not of the form name=value, such as temperature=0.7."),
+    Misuse("chat x --set heat=9", "--set heat: choose one of temperature, top_p, top_k, "
+           "repetition_penalty, max_new_tokens, seed."),
+    Misuse("chat x --set temperature=9", "--set temperature 9: input should be less than or equal "
+           "to 5."),
+    Misuse("chat --model ./nothing", "./nothing: there is no such folder."),
     Misuse("chat x --preset wild", "Invalid value for '--preset': 'wild' is not one of "
            "'deterministic', 'balanced', 'creative'. See: luthier chat --help"),
     Misuse("metrics x --csv --json", "--csv and --json exclude each other; choose one."),
@@ -307,6 +312,27 @@ def test_a_home_that_cannot_be_written_is_told(luthier: Luthier, tmp_path: Path)
     assert (refused.code, refused.out) == (3, "")
     (sentence,) = refused.errors
     assert sentence.startswith(f"The agent of {file / 'home'} cannot be started: Not a directory.")
+
+
+def test_wrong_settings_of_the_agent_are_told(luthier: Luthier, home: Path) -> None:
+    home.mkdir()
+    (home / "settings.yaml").write_text("cpu_slot: 2\n")
+    refused = luthier("runs")
+    assert (refused.code, refused.out) == (3, "")
+    (sentence,) = refused.errors
+    assert f"{home / 'settings.yaml'}: cpu_slot: " in sentence
+    assert "Did you mean cpu_slots?" in sentence
+
+
+def test_a_mistake_of_luthiers_own_is_one_sentence_too(
+    luthier: Luthier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("luthier.agent.cli.views.catalogue.show_tasks", lambda *_: {}["x"])
+    failed = luthier("tasks")
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.errors == [
+        "luthier itself failed: KeyError: 'x'. See where with: luthier --debug tasks"
+    ]
 
 
 def test_a_file_that_is_not_text(luthier: Luthier) -> None:

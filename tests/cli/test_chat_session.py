@@ -172,6 +172,17 @@ def test_samples_are_listed_and_asked(session: Session, paper: Paper, asked: lis
     assert asked[0][1] == ["user: next"]
 
 
+def test_a_question_that_found_no_answer_is_forgotten(paper: Paper) -> None:
+    def generate(*_: object) -> Iterator[GenerateChunk]:
+        raise LuthierError("The model could not answer.")
+
+    chat = Chat(id="c", model="m", voices=["base"], state="ready")
+    session = Session(chat, generate, paper, {})
+    with pytest.raises(LuthierError):
+        session.line("hello")
+    assert session.conversation.turns == []
+
+
 def test_quit_ends_and_everything_else_goes_on(session: Session) -> None:
     assert session.line("")
     assert session.line("hello")

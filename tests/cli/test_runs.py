@@ -149,10 +149,13 @@ def test_removing_takes_the_folder_too(luthier: Luthier, submit: Submit, agent: 
     assert list((agent / "runs").iterdir()) == []
 
 
-def test_a_wrong_name_among_right_ones_removes_nothing(luthier: Luthier, submit: Submit) -> None:
-    run = submit("short", "--wait")
-    assert luthier("remove", run, "nonsense").code == 2
-    assert len(luthier("runs", "--json").json) == 1
+def test_a_wrong_run_among_right_ones_removes_nothing(
+    luthier: Luthier, submit: Submit, begin: Begin
+) -> None:
+    ended, running = submit("short", "--wait"), begin()
+    assert luthier("remove", ended, "nonsense").code == 2
+    assert luthier("remove", ended, running).code == 2
+    assert len(luthier("runs", "--json").json) == 2
 
 
 NO_RUN = "There is no run 'nonsense'. List the runs with: luthier runs"

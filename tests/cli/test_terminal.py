@@ -62,3 +62,13 @@ def test_hardware_is_watched_until_ctrl_c(agent: Path, terminal: type[Terminal])
     watching.until("load")
     watching.type("\x03")
     assert watching.end()[0] == 130
+
+
+def test_alone_on_a_terminal_it_opens_the_terminal_interface(
+    agent: Path, terminal: type[Terminal]
+) -> None:
+    shown = terminal()
+    shown.until("\x1b[?1049h")
+    shown.until("quit")
+    shown.type("\x11")
+    assert shown.end()[0] == 0

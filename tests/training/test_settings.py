@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from pydantic import BaseModel
 
 import luthier.trainers
 from luthier.trainers import worker
+from luthier.trainers.engine.launching import launch_config
 from luthier.trainers.registry import find_task
-from luthier.trainers.spec import Section
+from luthier.trainers.run_folder import AttemptFolder
+from luthier.trainers.spec import LaunchSection, Section
 
 # Read by the agent, before a worker exists or around it.
 _AGENT = {
@@ -21,8 +24,10 @@ _AGENT = {
     "launch.memory_limit",
     "launch.stop_deadline",
 }
-# Their use is proved where it happens: hub data, uploads, a host whose memory runs out.
+# Their use is proved where it happens: hub data, uploads, sharding, memory that runs out.
 _ELSEWHERE = {
+    "launch.deepspeed_config",
+    "launch.fsdp_config",
     "data.revision",
     "data.subset",
     "output.hub_model_id",
@@ -111,3 +116,18 @@ def test_the_agent_reads_the_others() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in agent.rglob("*.py"))
     missing = {name for name in _AGENT if f".{name.partition('.')[2]}" not in source}
     assert missing == set()
+
+
+def test_sharding_settings_reach_accelerate(tmp_path: Path) -> None:
+    attempt = AttemptFolder(tmp_path)
+    settings = {"fsdp_version": 2, "fsdp_offload_params": True}
+    sharded = LaunchSection(strategy="fsdp", processes=2, fsdp_config=settings)
+    config = launch_config(sharded, attempt)
+    assert (config["distributed_type"], config["fsdp_config"]) == ("FSDP", settings)
+    zero = {"zero_optimization": {"stage": 3}, "wall_clock_breakdown": True}
+    config = launch_config(LaunchSection(strategy="deepspeed", deepspeed_config=zero), attempt)
+    assert config["distributed_type"] == "DEEPSPEED"
+    written = json.loads(Path(config["deepspeed_config"]["deepspeed_config_file"]).read_text())
+    assert written["zero_optimization"] == {"stage": 3}
+    assert written["wall_clock_breakdown"] is True
+    assert written["train_micro_batch_size_per_gpu"] == "auto"

@@ -110,7 +110,7 @@ async def test_a_mistake_stands_at_its_setting_while_it_is_typed(
     async with opened(size=size) as luthier:
         await open_form(luthier)
         await go_to(luthier, "learning_rate")
-        await luthier.sees("Peak step size", "default 2e-4")
+        await luthier.sees("1e-4 to 3e-4 for LoRA", "default 2e-4")
         await luthier.press("enter", "backspace")
         await luthier.type("-1")
         await luthier.sees("learning_rate must be greater than 0, not -1")

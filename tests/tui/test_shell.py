@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from luthier.tui.bindings import TABLE
+from luthier.tui.keys import TABLE
 from luthier.tui.screens.help import HelpScreen
 from luthier.tui.screens.machines import MachinesScreen
 from luthier.tui.screens.runs import RunsScreen
 from luthier.tui.screens.settings import SettingsScreen
 from luthier.tui.settings import InterfaceSettings
+from luthier.tui.widgets.run_table import RunTable
 
 pytestmark = pytest.mark.anyio
 
@@ -235,3 +236,47 @@ async def test_it_follows_a_resize(client: Any, workshop: Any, opened: Any) -> N
         assert "? help" in luthier.lines[-1]
         await luthier.resize(120, 40)
         await luthier.sees("model")
+
+
+@pytest.mark.parametrize(
+    "theme",
+    ["luthier-dark", "luthier-light", "luthier-contrast", "ansi-dark", "ansi-light", "nord"],
+)
+async def test_every_kind_of_theme_draws(
+    client: Any, workshop: Any, opened: Any, theme: str
+) -> None:
+    client.submit(workshop.spec({"steps": 3}, name="coloured"))
+    async with opened(interface=InterfaceSettings(theme=theme)) as luthier:
+        await luthier.sees("coloured", "100%")
+        table = luthier.app.screen.query_one(RunTable)
+        normal, muted, cursor = (
+            table._style(kind, at_cursor)
+            for kind, at_cursor in (("", False), ("muted", False), ("", True))
+        )
+        # The terminal's own colours are all named default.
+        if not theme.startswith("ansi"):
+            assert normal.color != normal.bgcolor
+            assert muted.color != normal.bgcolor
+            # Where contrast is wanted, nothing is muted.
+            assert (muted.color == normal.color) is (theme == "luthier-contrast")
+        assert cursor.bgcolor != normal.bgcolor
+        await luthier.press("m")
+        await luthier.sees(", load ")
+
+
+async def test_no_color_is_honoured(
+    client: Any, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened() as luthier:
+        await luthier.sees("There are no runs yet")
+        colours = {
+            colour.get_truecolor()
+            for strip in luthier.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style
+            for colour in (segment.style.color, segment.style.bgcolor)
+            if colour is not None
+        }
+        assert colours
+        assert all(red == green == blue for red, green, blue in colours)

@@ -14,6 +14,7 @@ from transformers.trainer_utils import IntervalStrategy
 from ..events import CheckpointEvent, EvaluationEvent, MetricsEvent, ProgressEvent, finite
 from .job import Job
 from .stopping import StopRequested
+from .trainer import EvaluationCut
 
 _METRICS = (
     "loss",
@@ -141,15 +142,19 @@ class StopCallback(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Look for a stop; every process comes to the same answer."""
-        if state.global_step < state.max_steps and (wish := self._agreed(args)):
-            if wish is _Wish.AT_ONCE:
-                raise StopRequested(state.global_step)
-            self.stopped = True
+        if state.global_step < state.max_steps and self._leaving(args, state):
             control.should_training_stop = True
             control.should_save = True
         if control.should_save and self._evaluated_next(args, state):
             # What the evaluation finds (the best step, patience) belongs into the checkpoint.
             self._save_at_epoch_end, control.should_save = True, False
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """An evaluation may take longer than a stop can wait."""
+        if self._leaving(args, state):
+            raise EvaluationCut
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -159,6 +164,13 @@ class StopCallback(TrainerCallback):  # type: ignore[misc]
             self._save_at_epoch_end, control.should_save = False, True
         elif self.stopped and not _epoch_is_over(state):
             control.should_evaluate = control.should_save = control.should_log = False
+
+    def _leaving(self, args: TrainingArguments, state: TrainerState) -> bool:
+        wish = self._agreed(args)
+        if wish is _Wish.AT_ONCE:
+            raise StopRequested(state.global_step)
+        self.stopped = self.stopped or wish is _Wish.AFTER_SAVING
+        return self.stopped
 
     def _evaluated_next(self, args: TrainingArguments, state: TrainerState) -> bool:
         if args.eval_strategy != IntervalStrategy.EPOCH:

@@ -14,6 +14,7 @@ from ..errors import TrainingError
 from ..events import DoneEvent, read_events
 from ..run_folder import AttemptFolder, RunFolder, write_json
 from ..spec import LaunchSection, TextSpec
+from .checks import refuse_impossible
 from .job import Reporter
 
 _WORKER = "luthier.trainers.worker"
@@ -48,8 +49,10 @@ def start_processes(
     """Start the processes and wait for them; what became of them is in the events.
 
     Raises:
+        SpecError: they could not do what the spec says.
         TrainingError: they ended without a word.
     """
+    refuse_impossible(spec, os.environ.get("LUTHIER_DEVICE", ""))
     before = len(read_events(attempt.events))
     script = [str(run.path), str(attempt.number)]
     try:

@@ -15,6 +15,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from ..errors import TrainingError
 from .checkpoints import flush, load_carry, save_carry
 from .memory import is_out_of_memory
+from .stopping import StopRequested
 
 if TYPE_CHECKING:
     from transformers import Trainer as _Base
@@ -42,11 +43,20 @@ class EpochLengthGroupedSampler(LengthGroupedSampler):  # type: ignore[misc]
         return super().__iter__()
 
 
+class EvaluationCut(Exception):  # noqa: N818 - an order
+    """Somebody wants the run to end, and an evaluation is under way."""
+
+
 class RunTrainer(_Base):  # type: ignore[misc]
     """Mixed in before a Trainer: exact resumption, speed, perplexity, whole checkpoints."""
 
+    control: Any
+
     aside_seconds = 0.0
     """Time spent on evaluations since the last log, which is not training."""
+
+    evaluation_due = False
+    """Whether a stop cut an evaluation short, which the resumed run makes up for."""
 
     _last_log: tuple[float, float] | None = None
 
@@ -61,6 +71,7 @@ class RunTrainer(_Base):  # type: ignore[misc]
             "total_loss": self._total_loss_scalar,
             "last_logged": self._globalstep_last_logged,
             "initial_step": self._initial_global_step,
+            "evaluation_due": self.evaluation_due,
         }
 
     def carry_on(self, values: dict[str, Any]) -> None:
@@ -69,14 +80,38 @@ class RunTrainer(_Base):  # type: ignore[misc]
         self._total_loss_scalar = values["total_loss"]
         self._globalstep_last_logged = values["last_logged"]
         self._initial_global_step = values["initial_step"]
+        self.evaluation_due = values["evaluation_due"]
 
     def restore_carry(self, checkpoint: Path | None) -> None:
         """After the loop has set its counters to nothing: continue those of the checkpoint."""
-        if checkpoint is not None:
-            values = load_carry(checkpoint, self.args.process_index)
-            if values:
-                self.carry_on(values)
+        values = load_carry(checkpoint, self.args.process_index) if checkpoint else {}
+        if values:
+            self.carry_on(values)
         self._last_log = (time.perf_counter(), self.tokens_so_far())
+        if self.evaluation_due:
+            self.evaluation_due = False
+            # The checkpoint is written again, with what the evaluation finds.
+            self._load_rng_state(str(checkpoint))
+            try:
+                metrics = self._evaluate(None, None)
+            except EvaluationCut:
+                raise StopRequested(self.state.global_step) from None
+            self._determine_best_metric(metrics, None)
+            self._save_now(self.model_wrapped)
+
+    def _save_now(self, model: Any) -> None:
+        self._save_checkpoint(model, None)
+        self.control = self.callback_handler.on_save(self.args, self.state, self.control)
+
+    def _maybe_log_save_evaluate(
+        self, tr_loss: Any, grad_norm: Any, model: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        try:
+            super()._maybe_log_save_evaluate(tr_loss, grad_norm, model, *args, **kwargs)
+        except EvaluationCut:
+            self.evaluation_due = self.control.should_training_stop = True
+            self.control.should_evaluate = False
+            self._save_now(model)
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
         # Resumed where training had ended (the saving was interrupted), the library would go on
@@ -108,7 +143,7 @@ class RunTrainer(_Base):  # type: ignore[misc]
         return (tokens - earlier) / seconds if seconds > 0 else 0.0
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        started = time.perf_counter()
+        started, random_numbers = time.perf_counter(), torch.get_rng_state()
         try:
             return super().evaluate(*args, **kwargs)  # type: ignore[no-any-return]
         except (RuntimeError, MemoryError) as error:
@@ -119,6 +154,8 @@ class RunTrainer(_Base):  # type: ignore[misc]
                 hint="Lower evaluation.per_device_eval_batch_size.",
             ) from None
         finally:
+            # Whether and when rows are measured must not change what is learnt.
+            torch.set_rng_state(random_numbers)
             self.aside_seconds += time.perf_counter() - started
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:

@@ -17,12 +17,12 @@ from luthier.trainers.errors import LuthierError
 
 from ..bindings import bindings
 from ..forms import Form
-from .browse import Wanted, entries
+from .browse import Wanted
 from .inspection import Inspection, settings_for
-from .lines import Line, is_hub_id
+from .lines import Line, is_hub_id, known_data
 from .mapping import AUTO, Columns
 from .mapping_dialog import MappingDialog
-from .models import cached_datasets, cached_models, hub_cache, is_model
+from .models import cached_models, hub_cache, is_model
 from .picker import PickerScreen
 from .report_view import report_view, verdict
 
@@ -233,25 +233,6 @@ class DataScreen(PickerScreen):
     def focus_typed(self) -> None:
         """Write a path."""
         self.query_one("#typed", Input).focus()
-
-
-def known_data(base: Path, sample: Path) -> list[Line]:
-    """What a person may mean: data in ``base`` and one folder down, the sample, cached datasets."""
-    found = []
-    for folder in (base, base / "data"):
-        if not folder.is_dir():
-            continue
-        for entry in entries(folder, "data"):
-            if entry.kind == "choice":
-                name = str(entry.path.relative_to(base))
-                about = entry.note or "data file"
-                found.append(Line(str(entry.path), name, "choose", about, entry.size))
-    place = Line(f"{base}/", "./", "enter", "look through folders")
-    tiny = Line(str(sample), "sample", "choose", "a tiny dataset to try the task with")
-    cached = [
-        Line(name, name, "choose", "hub cache") for name in cached_datasets(hub_cache(os.environ))
-    ]
-    return [*found, place, tiny, *cached]
 
 
 def _is_here(model: str) -> bool:

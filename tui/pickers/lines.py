@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from .browse import Wanted, entries, place_of
-from .models import FoundModel
+from .models import FoundModel, cached_datasets, hub_cache
 
 _LONG = 36
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -77,13 +78,32 @@ def model_lines(found: Sequence[FoundModel], typed: str, base: Path) -> list[Lin
     return lines
 
 
+def known_data(base: Path, sample: Path) -> list[Line]:
+    """What a person may mean: data in ``base`` and one folder down, the sample, cached datasets."""
+    found = []
+    for folder in (base, base / "data"):
+        if not folder.is_dir():
+            continue
+        for entry in entries(folder, "data"):
+            if entry.kind == "choice":
+                name = str(entry.path.relative_to(base))
+                about = entry.note or "data file"
+                found.append(Line(str(entry.path), name, "choose", about, entry.size))
+    place = Line(f"{base}/", "./", "enter", "look through folders")
+    tiny = Line(str(sample), "sample", "choose", "a tiny dataset to try the task with")
+    cached = [
+        Line(name, name, "choose", "hub cache") for name in cached_datasets(hub_cache(os.environ))
+    ]
+    return [*found, place, tiny, *cached]
+
+
 def _about(model: FoundModel) -> str:
     origin = {"cache": "hub cache", "folder": "folder", "run": "result of a run"}[model.origin]
     return f"{origin}, {model.kind}" if model.kind else origin
 
 
 def _short(name: str, base: Path) -> str:
-    """A path as short as it can be and still be told apart; its end says more than its beginning."""
+    """A path in few letters; its end says more than its beginning."""
     if not name.startswith("/"):
         return name
     for folder, written in ((base, "."), (Path.home(), "~")):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LOG_ROUND = (1.0, 2.0, 5.0, 10.0)
-_LEAST = 1e-300
+_LEAST, _MOST = 1e-300, 1e300
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ def limits_for(
     Limits in use are kept while the data fits and fills at least a third of them, because new
     limits repaint the whole chart.
     """
+    # Beyond it, ranges are more than a float holds.
+    low, high = max(low, -_MOST), min(high, _MOST)
     if held and held.low <= low and high <= held.high:
         used = held.position(high, log=log) - held.position(low, log=log)
         if used >= 1 / 3:

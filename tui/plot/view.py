@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .across import KINDS, Kind
 from .axis import Limits
-from .chart import Curve
+from .curve import Curve
 from .window import Window
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)

@@ -136,7 +136,7 @@ class LuthierScreen(Screen[None]):
         def ended(wait: Wait[_Answer]) -> None:
             self.call_later(self._wait_ended, wait, then, failed)
 
-        client = self.luthier.client
+        client = self.luthier.client_in_time
         wait: Wait[_Answer] = Wait(lambda: request(client()), ended, doing)
         self._waits.append(cast("Wait[object]", wait))
         wait.start()

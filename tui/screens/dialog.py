@@ -172,6 +172,7 @@ class LineDialog(Dialog[str]):
             yield Static(self._about, classes="muted", markup=False)
         yield Input(self._value, compact=True)
         yield Static("", id="complaint", classes="error", markup=False)
+        yield Static("Enter keeps it.", classes="muted", markup=False)
 
     def on_mount(self) -> None:
         """Write at once."""

@@ -11,7 +11,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ..bindings import TABLE, bindings
+from ..bindings import bindings
+from ..keys import TABLE
 
 if TYPE_CHECKING:
     from ..app import LuthierApp

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from textual import on
 from textual.widget import Widget
 
+from luthier.agent.text import printable
+
 from ..columns import Cell, Column
 from ..metrics import Panel
 from ..widgets.line_table import LineTable
@@ -60,7 +62,7 @@ class MetricPicker(Dialog[list[str]]):
     def _cell(self, key: str, column: Column) -> Cell:
         panel = self._panels[key]
         if column.key == "title":
-            return Cell(panel.title)
+            return Cell(printable(panel.title))
         return Cell("  ".join(self._values.get(name, "") for name in panel.metrics), "muted")
 
     @on(LineTable.Selected)

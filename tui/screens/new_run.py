@@ -27,12 +27,16 @@ from .new_run_dialogs import FormDialogs
 if TYPE_CHECKING:
     from luthier.agent.models import RunDetail
 
+_MODEL = "model.name_or_path"
+
 
 class NewRunScreen(FormDialogs):
     """The form of a run that is not there yet.
 
     Args:
-        values: sections to fill in; silent: the task browser comes first.
+        values: sections to fill in; silent: the task browser comes first. Beside them may stand
+            ``preset`` and ``setup``, the names of what they build on or come from, and ``expert``,
+            whether all settings are shown.
         task: id of the task; silent: what ``values`` or ``from_run`` say.
         from_run: id of a run whose settings come below ``values``.
     """
@@ -48,10 +52,12 @@ class NewRunScreen(FormDialogs):
         from_run: str | None = None,
     ) -> None:
         super().__init__()
-        self._values = values or {}
+        self._values = dict(values or {})
+        self._preset_name = str(self._values.pop("preset", ""))
+        self._setup_name = str(self._values.pop("setup", ""))
         self._task_id = task or self._values.get("task")
         self._from_run = from_run
-        self._expert = False
+        self._expert = bool(self._values.pop("expert", False))
 
     def body(self) -> Iterable[Widget]:
         """The task browser, and the form with what explains it."""
@@ -66,7 +72,8 @@ class NewRunScreen(FormDialogs):
         if self._from_run:
             self._copy_run(self._from_run)
         elif self._task_id:
-            self.begin(self._task_id, self._values)
+            preset, setup = self._preset_name, self._setup_name
+            self.begin(self._task_id, self._values, preset=preset, setup=setup)
         else:
             self._browse()
 
@@ -132,9 +139,9 @@ class NewRunScreen(FormDialogs):
             self.luthier.show_error(error)
             self._browse()
             return
-        if not values:
-            form.set("model.name_or_path", form.task.default_model)
         unknown = form.fill(values or {})
+        if form.value(_MODEL) is None:
+            form.set(_MODEL, form.task.default_model)
         if unknown:
             self.notify(f"Left out, since {task} has no such setting: {', '.join(unknown)}.")
         if self.interface.offline:

@@ -252,13 +252,10 @@ class RunScreen(LuthierScreen):
 
     def action_back(self) -> None:
         """Leave the wait, the search, the crosshair, the zoom, and last the screen."""
-        view = self.query_one(RunCharts).view
+        charts = self.query_one(RunCharts)
         if self.leave_waits() or self.query_one(LogView).close_search():
             return
-        if self.tab == "charts" and (view.cross is not None or view.window.is_zoomed):
-            view.cross = None
-            self.query_one(RunCharts).action_whole()
-        else:
+        if self.tab != "charts" or not charts.step_back():
             self.action_leave()
 
     # -- doing -------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class RunsScreen(LuthierScreen):
         table.update(None if kinds & {"all", "reset"} else changed)
         if "reset" in kinds or "connection" in kinds:
             table.forget_curves()
-        if table.current in changed or kinds & {"all", "runs"}:
+        if table.current in changed or kinds & {"all", "runs", "connection"}:
             self._explain()
 
     def _show_runs(self) -> None:
@@ -83,14 +83,17 @@ class RunsScreen(LuthierScreen):
         if not empty and self.focused is None:
             table.focus()
         total = len(self.state.runs)
-        some = f"{len(table.keys)} of {total}" if wanted else str(total)
+        some = f"{len(table.keys)} of {total}" if wanted else f"{total} in all"
         marked = f", {len(table.marked)} marked" if table.marked else ""
         self.sub_title = "" if empty else f"{some}{marked}"
         self.refresh_bindings()
 
     def _explain(self) -> None:
         run = self.state.runs.get(self.query_one(RunTable).current or "")
-        words = self.glyphs.cut(explanation(run) if run else "", 2 * max(20, self.size.width - 6))
+        words = explanation(run) if run else ""
+        if self.state.connection == "connecting":
+            words = "Looking for the agent; it is started when there is none."
+        words = self.glyphs.cut(words, 2 * max(20, self.size.width - 6))
         line = self.query_one("#explanation", Static)
         if words != self._explained:
             self._explained = words

@@ -15,8 +15,10 @@ from textual.timer import Timer
 
 from ..bindings import bindings
 from ..plot.axis import Limits
-from ..plot.chart import GUTTER, Curve, Look, Reading, draw
+from ..plot.chart import draw
+from ..plot.curve import Curve, Look, Reading
 from ..plot.drawing import Row
+from ..plot.legend import GUTTER
 from ..plot.view import ChartView
 from .picture import Picture
 
@@ -37,7 +39,7 @@ class Chart(Picture, can_focus=True):
     class Looked(Message):
         """The mouse changed the view."""
 
-    def __init__(self, view: ChartView, unicode: bool, *, id: str | None = None) -> None:
+    def __init__(self, view: ChartView, unicode: bool, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.view = view
         self.unicode = unicode
@@ -110,6 +112,13 @@ class ChartGrid(Vertical):
     """The first chart above, large; the others below it, side by side."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("charts")]
+    DEFAULT_CSS = """
+    ChartGrid {
+        & Chart { height: 1fr; width: 1fr; padding: 0 1; }
+        & #chart-0 { height: 3fr; }
+        & #smaller-charts { height: 2fr; }
+    }
+    """
 
     class RangeChanged(Message):
         """Another range across is seen, for a moment already."""
@@ -120,7 +129,7 @@ class ChartGrid(Vertical):
     class Pick(Message):
         """The person wants to choose what is drawn."""
 
-    def __init__(self, unicode: bool, *, id: str | None = None) -> None:
+    def __init__(self, unicode: bool, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.view = ChartView()
         self._charts = [Chart(self.view, unicode, id=f"chart-{n}") for n in range(MOST_CHARTS)]
@@ -154,7 +163,9 @@ class ChartGrid(Vertical):
         """
         self.view.cover([curve for each in curves for curve in each], expected)
         self._shown = min(len(curves), MOST_CHARTS)
-        for chart, each, title in zip(self._charts, curves, chain(titles, repeat("")), strict=False):
+        for chart, each, title in zip(
+            self._charts, curves, chain(titles, repeat("")), strict=False
+        ):
             chart.show(each, title)
         self._arrange()
 
@@ -166,6 +177,17 @@ class ChartGrid(Vertical):
     def focus_first(self) -> None:
         """Give the keys to the first chart that is seen."""
         next((chart for chart in self._charts if chart.display), self._charts[0]).focus()
+
+    def step_back(self) -> bool:
+        """Take the crosshair away, or see everything again; False when neither is needed."""
+        if self.view.cross is not None:
+            self.view.cross = None
+        elif self.view.window.is_zoomed:
+            self.view.whole()
+        else:
+            return False
+        self._redraw(moved=True)
+        return True
 
     def _arrange(self) -> None:
         single = self.current if self._single and self._shown > 1 else None

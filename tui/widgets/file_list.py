@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.widgets import ContentSwitcher
 
 from luthier.agent.models import FileInfo
-from luthier.agent.text import age
+from luthier.agent.text import age, printable
 
 from ..bindings import bindings
 from ..columns import Cell, Column
@@ -57,7 +57,7 @@ class FileList(Vertical):
         now: tells the time.
     """
 
-    def __init__(self, run_id: str, now: Callable[[], float], *, id: str | None = None) -> None:
+    def __init__(self, run_id: str, now: Callable[[], float], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.run_id = run_id
         self._now = now
@@ -98,7 +98,7 @@ class FileList(Vertical):
 
     def _title(self, width: int) -> list[Row]:
         if self.opened:
-            return [[(self.opened, "title")]]
+            return [[(printable(self.opened), "title")]]
         if not self._files:
             return []
         total = self._owner.interface.size(sum(info.size for info in self._files.values()))
@@ -107,7 +107,7 @@ class FileList(Vertical):
     def _cell(self, key: str, column: Column) -> Cell:
         info = self._files[key]
         if column.key == "path":
-            return Cell(info.path, "" if readable(info, OPENED_MOST) else "muted")
+            return Cell(printable(info.path), "" if readable(info, OPENED_MOST) else "muted")
         if column.key == "size":
             return Cell(self._owner.interface.size(info.size))
         return Cell(age(self._now() - info.modified), "muted")

@@ -298,7 +298,10 @@ class LineTable(ScrollView, can_focus=True):
         if found is None:
             found = self.rich_style
             if kind:
-                found += self.get_component_rich_style(f"line-table--{kind}", partial=True)
+                name = f"line-table--{kind}"
+                # Whole, because muted colours are shares of the background behind them.
+                found += Style(color=self.get_component_rich_style(name).color)
+                found += Style(bold=self.get_component_rich_style(name, partial=True).bold)
             if at_cursor:
                 found += self.get_component_rich_style("line-table--cursor", partial=True)
             self._styles[kind, at_cursor] = found

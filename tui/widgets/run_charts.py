@@ -14,7 +14,7 @@ from luthier.trainers.errors import LuthierError
 
 from ..metrics import Panel, chosen_panels, panels, single_panels
 from ..plot.across import Across
-from ..plot.chart import Curve
+from ..plot.curve import Curve
 from ..run_curves import POINTS, Range, RunCurves, expected, places
 from .chart import MOST_CHARTS, ChartGrid
 
@@ -48,7 +48,7 @@ class RunCharts(ChartGrid):
         run_ids: whose metrics.
     """
 
-    def __init__(self, run_ids: Sequence[str], unicode: bool, *, id: str | None = None) -> None:
+    def __init__(self, run_ids: Sequence[str], unicode: bool, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(unicode, id=id)
         self._sources = {run_id: _Source(color) for color, run_id in enumerate(run_ids)}
         self.wanted: list[str] | None = None
@@ -107,7 +107,11 @@ class RunCharts(ChartGrid):
             self._ask_points(run_id, [name for panel in chosen for name in panel.metrics])
         across = {run_id: self._across(run) for run_id, run in runs.items()}
         drawn = [
-            [curve for run_id, run in runs.items() for curve in self._of(run, panel, across[run_id])]
+            [
+                curve
+                for run_id, run in runs.items()
+                for curve in self._of(run, panel, across[run_id])
+            ]
             for panel in chosen
         ]
         ends = [expected(run, self.view.kind) for run in runs.values()]

@@ -35,7 +35,7 @@ class Face(Protocol):
 
 
 @contextmanager
-def named(call: str) -> Iterator[None]:
+def _named(call: str) -> Iterator[None]:
     """Put what was called before the sentence of an error about its values."""
     try:
         yield
@@ -77,9 +77,14 @@ class Session:
         return True
 
     def ask(self, prompt: str) -> Turn:
-        """Ask whoever speaks; an answer that was cut short is kept as far as it came."""
+        """Ask whoever speaks; an answer that was stopped is kept as far as it came."""
         turn = self.conversation.ask(prompt)
-        self._fill(turn)
+        try:
+            self._fill(turn)
+        except BaseException:
+            # A question without any answer would confuse the model from then on.
+            self.conversation.undo()
+            raise
         return turn
 
     def name_of(self, voice: str) -> str:
@@ -98,14 +103,6 @@ class Session:
             self.speaking = [BASE]
         else:
             self.speaking = [self._called(voice)]
-
-    def set_value(self, name: str, value: str) -> None:
-        """Change one sampling value. Raises LuthierError when it is not in its range."""
-        self.sampling = with_value(self.sampling, name, value)
-
-    def set_preset(self, name: str) -> None:
-        """Choose a ready set of sampling values. Raises LuthierError when there is none."""
-        self.sampling = with_setting(self.sampling, name)
 
     # -- the commands ------------------------------------------------------------------------
 
@@ -130,14 +127,14 @@ class Session:
     def _set(self, argument: str) -> None:
         name, _, value = argument.replace("=", " ").partition(" ")
         if name:
-            with named("/set"):
-                self.set_value(name, value.strip())
+            with _named("/set"):
+                self.sampling = with_value(self.sampling, name, value.strip())
         shown = self.sampling.model_dump(include={"setting", *NAMES}, exclude_none=True)
         self._face.say(", ".join(f"{key} {value}" for key, value in shown.items()))
 
     def _preset(self, name: str) -> None:
-        with named("/preset"):
-            self.set_preset(name)
+        with _named("/preset"):
+            self.sampling = with_setting(self.sampling, name)
         self._face.say(f"Sampling is {name}.")
 
     def _samples(self, number: str) -> None:

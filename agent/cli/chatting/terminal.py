@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from luthier.trainers.errors import LuthierError
 
@@ -17,7 +17,7 @@ from ..invocation import Invocation
 from .commands import COMMANDS
 from .faces import PipeFace, TerminalFace
 from .opening import answering
-from .session import Session, named
+from .session import Session
 
 _HISTORY_LINES = 1000
 
@@ -28,8 +28,7 @@ class Wishes:
 
     voice: str = ""
     system: str = ""
-    preset: str = "balanced"
-    values: tuple[tuple[str, str], ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
     prompt: str | None = None
     as_json: bool = False
 
@@ -63,10 +62,7 @@ def talk(here: Invocation, chat: Chat, runs: list[RunDetail], wishes: Wishes) ->
 
 def _grant(session: Session, wishes: Wishes) -> None:
     session.conversation.system = wishes.system
-    session.set_preset(wishes.preset)
-    for name, value in wishes.values:
-        with named("--set"):
-            session.set_value(name, value)
+    session.sampling = wishes.sampling
     if wishes.voice:
         session.let_speak(wishes.voice)
 

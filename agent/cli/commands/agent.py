@@ -34,7 +34,8 @@ def stop(context: typer.Context, as_json: Json = False) -> None:
     from ..agent_control import stop_agent
 
     here = invocation(context)
-    was_running = stop_agent(here.home)
+    with here.busy("Ending the agent ..."):
+        was_running = stop_agent(here.home)
     if as_json:
         here.print_json({"was_running": was_running})
     else:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..completion import complete_runs
 from ..invocation import invocation
 from ..options import Json, flag
+
+if TYPE_CHECKING:
+    from ...models import Sampling
 
 
 class Preset(str, Enum):
@@ -20,17 +23,29 @@ class Preset(str, Enum):
     creative = "creative"
 
 
+Voices = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RUN]...",
+        help="Runs whose adapters answer; they share a base model.",
+        autocompletion=complete_runs,
+        show_default=False,
+    ),
+]
+Values = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="temperature, top_p, top_k, repetition_penalty, max_new_tokens or seed.",
+        show_default=False,
+    ),
+]
+
+
 def chat(
     context: typer.Context,
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RUN]...",
-            help="Runs whose adapters answer; they share a base model.",
-            autocompletion=complete_runs,
-            show_default=False,
-        ),
-    ] = None,
+    runs: Voices = None,
     model: Annotated[
         str | None,
         typer.Option(help="A model alone: folder or hub id.", show_default=False),
@@ -45,15 +60,7 @@ def chat(
     ] = "",
     system: Annotated[str, typer.Option(help="System prompt.", show_default=False)] = "",
     preset: Annotated[Preset, typer.Option(help="How words are chosen.")] = Preset.balanced,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="temperature, top_p, top_k, repetition_penalty, max_new_tokens or seed.",
-            show_default=False,
-        ),
-    ] = None,
+    settings: Values = None,
     offline: Annotated[bool, flag("--offline", help="Open no connection.")] = False,
     stay: Annotated[
         bool, flag("--stay", help="Leave the model loaded afterwards, until its idle time is over.")
@@ -73,20 +80,32 @@ def chat(
     if bool(runs) == bool(model):
         raise LuthierError("Name the runs to talk to, or a model with --model.")
     here = invocation(context)
-    values = [_pair(each) for each in settings or []]
-    wishes = Wishes(voice, system, preset.value, tuple(values), prompt, as_json)
+    sampling = _sampling(preset.value, settings or [])
+    wishes = Wishes(voice, system, sampling, prompt, as_json)
     known = [here.client.run(name) for name in runs or []]
     with opened_chat(here, [run.id for run in known], model, offline=offline, stay=stay) as loaded:
         talk(here, loaded, known, wishes)
 
 
-def _pair(given: str) -> tuple[str, str]:
+def _sampling(preset: str, settings: list[str]) -> Sampling:
+    """The sampling that the options ask for. Raises LuthierError when one is wrong."""
     from luthier.trainers.errors import LuthierError
 
-    name, separator, value = given.partition("=")
-    if not separator:
-        raise LuthierError(f"--set {given}: not of the form name=value, such as temperature=0.7.")
-    return name.strip(), value.strip()
+    from ...chat.values import with_setting, with_value
+    from ...models import Sampling
+
+    sampling = with_setting(Sampling(), preset)
+    for given in settings:
+        name, separator, value = given.partition("=")
+        if not separator:
+            raise LuthierError(
+                f"--set {given}: not of the form name=value, such as temperature=0.7."
+            )
+        try:
+            sampling = with_value(sampling, name.strip(), value.strip())
+        except LuthierError as error:
+            raise LuthierError(f"--set {error}") from error
+    return sampling
 
 
 def register(app: typer.Typer) -> None:

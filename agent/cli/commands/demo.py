@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ...models import Run
     from ..invocation import Invocation
 
+_ASKING = "Asking base model and adapter what neither was trained on ..."
+
 
 def demo(
     context: typer.Context,
@@ -26,6 +28,7 @@ def demo(
 
     Needs no network and about a minute. On a terminal a chat with the adapter follows.
     """
+    from ...models import Sampling
     from ..chatting.opening import opened_chat
     from ..chatting.terminal import Wishes, talk
     from ..demo_run import compare, forget_earlier, submit_demo
@@ -39,24 +42,19 @@ def demo(
     run = submit_demo(here.client)
     _wait(here, run, as_json=as_json)
     with opened_chat(here, [run.id], offline=True) as chat:
-        if not as_json:
-            here.say("Asking base model and adapter what neither was trained on ...")
-        comparison = compare(here.client, chat, run)
+        with here.busy(_ASKING):
+            if not as_json and not here.draws:
+                here.say(_ASKING)
+            comparison = compare(here.client, chat, run)
         seconds = time.monotonic() - started
         if as_json:
-            here.print_json(
-                {
-                    "base_accuracy": comparison.base_accuracy,
-                    "adapter_accuracy": comparison.adapter_accuracy,
-                    "seconds": round(seconds, 2),
-                    "run_id": run.id,
-                }
-            )
+            here.print_json(view.as_data(comparison, run.id, seconds))
         else:
             view.show_comparison(here, comparison)
             view.show_next_steps(here, run.id, seconds, well=comparison.convincing)
             if here.terminal:
-                talk(here, chat, [here.client.run(run.id)], Wishes(preset="deterministic"))
+                greedy = Wishes(sampling=Sampling(setting="deterministic"))
+                talk(here, chat, [here.client.run(run.id)], greedy)
     if not comparison.convincing:
         raise typer.Exit(ExitCode.FAILED)
 

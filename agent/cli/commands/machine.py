@@ -40,7 +40,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     from ..views import checks as view
 
     here = invocation(context)
-    found = run_checks(here)
+    with here.busy("Looking ..."):
+        found = run_checks(here)
     if as_json:
         here.print_json(view.as_data(found))
     else:

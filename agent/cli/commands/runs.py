@@ -120,9 +120,10 @@ def remove(
 ) -> None:
     """Delete runs that have ended, with their folders."""
     here = invocation(context)
-    # All of them are looked up first, so that a wrong name deletes nothing.
+    # All of them are looked up first, and those that are refused stand first, so that a mistake
+    # deletes nothing.
     known = [here.client.run(name) for name in runs]
-    for each in known:
+    for each in sorted(known, key=lambda run: run.state.finished):
         here.client.remove(each.id)
         if not as_json:
             here.say(f"{each.id} is removed.")

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ... import text
 from ..demo_run import Comparison
 from ..invocation import Invocation
 from .tables import add_row, plain_table
+
+
+def as_data(comparison: Comparison, run_id: str, seconds: float) -> dict[str, Any]:
+    """The outcome for programs; accuracies are shares, 0 to 1."""
+    return {
+        "base_accuracy": comparison.base_accuracy,
+        "adapter_accuracy": comparison.adapter_accuracy,
+        "seconds": round(seconds, 2),
+        "run_id": run_id,
+    }
 
 
 def show_comparison(here: Invocation, comparison: Comparison) -> None:

@@ -14,8 +14,7 @@ from ... import text
 from ...models import Run
 from ...states import RunState
 from ..invocation import Invocation
-from ..watch.live import STATE_STYLES
-from .tables import add_row, plain_table
+from .tables import STATE_STYLES, add_row, plain_table
 
 _BAR = 10
 _SPARK = 12

@@ -6,6 +6,17 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+STATE_STYLES = {
+    "queued": "cyan",
+    "starting": "cyan",
+    "running": "blue",
+    "stopping": "yellow",
+    "succeeded": "green",
+    "failed": "red",
+    "stopped": "yellow",
+    "lost": "red",
+}
+
 
 def plain_table(*headings: str) -> Table:
     """A table whose headings that start with ``>`` stand over right-aligned numbers."""

@@ -9,21 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ... import text
+from ..views.tables import STATE_STYLES
 from .lines import progress_text, warning_text
 from .picture import Picture
 
 _MOST_METRICS = 5
 _MOST_WARNINGS = 3
-STATE_STYLES = {
-    "queued": "cyan",
-    "starting": "cyan",
-    "running": "blue",
-    "stopping": "yellow",
-    "succeeded": "green",
-    "failed": "red",
-    "stopped": "yellow",
-    "lost": "red",
-}
 
 
 class LiveView:

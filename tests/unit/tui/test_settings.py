@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from luthier.agent.paths import Home
 from luthier.trainers.errors import LuthierError
 from luthier.tui import settings
-from luthier.tui.bindings import TABLE, bindings, load_profile, normal_keys
+from luthier.tui.bindings import bindings, load_profile, normal_keys
+from luthier.tui.keys import TABLE
 from luthier.tui.settings import InterfaceSettings
 
 # Keys that tmux, screen or the terminal itself take, or that are other names of common keys.
