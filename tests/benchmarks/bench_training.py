@@ -59,7 +59,8 @@ def time_hand_written(folder: Path, steps: int) -> Timing:
     """Run the plain script in a fresh interpreter."""
     settings = {**training_settings(steps), "eval_strategy": "no"}
     command = [sys.executable, str(HAND_WRITTEN), str(MODEL), str(TRAIN), str(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    # The same threads as the agent gives its workers.
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
     begun = time.time()
     result = subprocess.run(
         [*command, json.dumps(settings)], capture_output=True, text=True, env=environment

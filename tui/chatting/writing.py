@@ -56,7 +56,7 @@ class Writing:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Want no more. What the agent still writes is to be stopped there too."""
+        """Want no more; the agent is told with the next piece, if not before."""
         self._stopped.set()
 
     def add(self, piece: GenerateChunk) -> None:
@@ -89,20 +89,22 @@ def write(
         try:
             _read(client, chat_id, request, writing)
         except RefusedError as error:
-            if error.status != 404:
+            if error.status != 404 or writing.stopped:
                 raise
             again = loaded_chat(client, opening)
             _read(client, again.id, request, writing)
     except LuthierError as error:
         writing.fail(str(error))
     if writing.last is None:
-        writing.add(GenerateChunk(finish="cancelled"))
+        writing.fail("The agent ended before the answer did.")
     return again
 
 
 def _read(client: Client, chat_id: str, request: GenerateRequest, writing: Writing) -> None:
-    # Closed by leaving the loop, which tells the agent that nobody listens any more.
+    told = False
     for piece in client.generate(chat_id, request):
         writing.add(piece)
-        if writing.stopped and piece.finish is None:
-            return
+        if writing.stopped and not told and piece.finish is None:
+            # Whoever stopped it may have told the agent before it had begun with the answer.
+            client.stop_generation(chat_id)
+            told = True

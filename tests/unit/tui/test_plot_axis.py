@@ -1,4 +1,4 @@
-"""Axes: round limits that stay put, round marks, short labels; what is across; the visible window."""
+"""Axes: round limits that stay put, round marks, short labels; the visible window."""
 
 from __future__ import annotations
 

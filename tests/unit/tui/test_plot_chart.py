@@ -43,7 +43,9 @@ def styles(row: Row) -> list[str]:
 
 
 def drawn(values: dict[int, float], last: float, look: Look | None = None) -> Picture:
-    return draw([Curve("loss", [series(values)], 0)], Limits(0, last), WIDTH, HEIGHT, look or Look())
+    return draw(
+        [Curve("loss", [series(values)], 0)], Limits(0, last), WIDTH, HEIGHT, look or Look()
+    )
 
 
 # -- canvas --------------------------------------------------------------------------------------
@@ -61,7 +63,9 @@ def test_a_canvas_draws_the_dots_it_was_given() -> None:
 def test_a_canvas_shows_exactly_the_dots(width: int, height: int, data: st.DataObject) -> None:
     canvas = Canvas(width, height)
     columns = canvas.layer(0)
-    dots = data.draw(st.sets(st.tuples(st.integers(0, width * 2 - 1), st.integers(0, height * 4 - 1))))
+    dots = data.draw(
+        st.sets(st.tuples(st.integers(0, width * 2 - 1), st.integers(0, height * 4 - 1)))
+    )
     for x, y in dots:
         columns[x] |= stroke(y, y, height * 4)
     bits = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -199,7 +203,7 @@ def test_finer_points_take_the_place_of_coarse_ones() -> None:
     coarse = Buckets(4096, 256)
     for start in range(0, 10_240, 256):
         coarse.add(start, 1.0, 0.0, 2.0)
-    fine = series({step: 1.0 for step in range(2048, 4096)})
+    fine = series(dict.fromkeys(range(2048, 4096), 1.0))
     found = Curve("loss", [fine, coarse], 0).within(1000, 6000, 4096)
     inside = [bucket for place, bucket in found if 2048 <= place < 4096]
     assert all(bucket.maximum == 1.0 for bucket in inside)
@@ -229,7 +233,9 @@ def test_without_points_a_chart_says_so() -> None:
     assert any("no values yet" in line for line in plain(draw([], Limits(0, 1), 80, 9, Look())))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (10, 3), (23, 9), (24, 4), (25, 5), (400, 99)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(1, 1), (10, 3), (23, 9), (24, 4), (25, 5), (400, 99)]
+)
 def test_any_size_can_be_drawn(width: int, height: int) -> None:
     picture = draw([Curve("loss", [series(falling(50))], 0)], Limits(0, 50), width, height, Look())
     assert len(picture.rows) == height
