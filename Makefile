@@ -11,7 +11,7 @@ demo: $(READY)
 	@$(BIN)/luthier demo
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ def train(
 ) -> Result:
     """Do one attempt's work in this process."""
     run.checkpoints.mkdir(parents=True, exist_ok=True)
-    adjustments = read_adjustments(attempt)
+    adjustments = read_adjustments(attempt, spec)
     apply_adjustments(spec, adjustments)
     job = Job(
         spec=spec,

@@ -142,7 +142,8 @@ class LuthierApp(App[None]):
                 case message:
                     topics |= self.state.apply(message)
         screen = self.front
-        if topics and screen is not None:
+        # One that is being made shows everything once it is, one that goes away nothing more.
+        if topics and screen is not None and screen.is_mounted and self.is_running:
             screen.news(frozenset(topics))
 
     @property

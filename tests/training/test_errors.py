@@ -8,15 +8,21 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import Trainer
 
 from luthier.trainers.engine.hints import hint_for
 from luthier.trainers.engine.job import Reporter
-from luthier.trainers.engine.memory import Adjustments, is_out_of_memory, next_adjustments
+from luthier.trainers.engine.memory import (
+    Adjustments,
+    is_out_of_memory,
+    next_adjustments,
+    read_adjustments,
+)
 from luthier.trainers.engine.outcome import RestartRequested, exit_code_of, run_to_the_end
 from luthier.trainers.engine.stopping import StopWatch
 from luthier.trainers.errors import LuthierError, SpecError, TrainingError
 from luthier.trainers.events import DoneEvent, ErrorEvent, EventWriter, read_events
-from luthier.trainers.run_folder import AttemptFolder
+from luthier.trainers.run_folder import AttemptFolder, write_json
 from luthier.trainers.spec.file import parse_spec
 
 _WRONG = [
@@ -135,6 +141,26 @@ def test_likely_causes(error: Exception, hint: str) -> None:
 )
 def test_running_out_of_memory_is_recognised(text: str, expected: bool) -> None:
     assert is_out_of_memory(RuntimeError(text)) is expected
+
+
+def test_an_evaluation_that_does_not_fit(workshop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Trainer, "evaluation_loop", full)
+    settings = workshop.settings(**{"evaluation.strategy": "steps", "evaluation.steps": 1})
+    outcome = workshop.attempt(workshop.run(settings))
+    assert outcome.code == 1
+    assert "per_device_eval_batch_size" in outcome.of(ErrorEvent)[0].hint
+    assert not outcome.run.attempt(1).restart_request.exists()
+
+
+def test_a_changed_batch_forgets_the_ladder(tmp_path: Path) -> None:
+    attempt = AttemptFolder(tmp_path / "attempt-1")
+    kept = Adjustments(per_device_train_batch_size=2, gradient_accumulation_steps=4, retries=2)
+    write_json(attempt.adjustments, kept.model_dump())
+    assert read_adjustments(attempt, TestLadder()._spec(8)) == kept
+    assert read_adjustments(attempt, TestLadder()._spec(4)) is None
 
 
 class TestLadder:

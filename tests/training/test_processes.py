@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from luthier.trainers.engine.outcome import EXIT_RESTART
@@ -161,17 +162,34 @@ _TWO = {
 }
 
 
-def test_two_processes_are_one_run(workshop: Any, started: Any) -> None:
+def _split(workshop: Any) -> str:
+    """Rows that two processes can share evenly."""
     rows = [{"prompt": f"count to {n}", "completion": "1 " * (n % 7 + 1)} for n in range(16)]
     folder = workshop.folder / "split"
     folder.mkdir()
     workshop.data(rows, "split/train")
     workshop.data(rows[:4], "split/validation")
-    _TWO["data.path"] = str(folder)
-    run = workshop.run(workshop.settings(**_TWO))
+    return str(folder)
+
+
+def _alike(several: list[Event], alone: list[Event]) -> None:
+    """The same curves, but for the order in which numbers were added."""
+    for name in ("loss", "grad_norm", "num_tokens", "mean_token_accuracy"):
+        curves = [
+            {event.step: event.values[name] for event in events if isinstance(event, MetricsEvent)}
+            for events in (several, alone)
+        ]
+        assert curves[0] == pytest.approx(curves[1], rel=1e-3)
+
+
+def test_two_processes_are_one_run(workshop: Any, started: Any) -> None:
+    settings = {**_TWO, "data.path": _split(workshop)}
+    run = workshop.run(workshop.settings(**settings))
     process = started(run)
     _wait_for_step(process, run, 2)
-    run.attempt(1).stop_request.touch()
+    # One of the processes alone hears it, and all leave after the same step.
+    workers = psutil.Process(process.pid).children(recursive=True)
+    workers[-1].send_signal(signal.SIGTERM)
     assert process.wait(_SECONDS) == 0
     stopped = _only(run, DoneEvent)
     assert (stopped.stopped, stopped.step < 9) == (True, True)
@@ -179,16 +197,16 @@ def test_two_processes_are_one_run(workshop: Any, started: Any) -> None:
     assert not _only(run, DoneEvent, 2).stopped
     place = _only(run, PlacementEvent, 2)
     assert (place.strategy, place.world_size, place.devices) == ("ddp", 2, ["cpu", "cpu"])
+    alone = {**settings, "launch.processes": 1, "training.per_device_train_batch_size": 4}
+    _alike([*_events(run), *_events(run, 2)], workshop.go(**alone).events)
 
-    alone = workshop.go(
-        **{**_TWO, "launch.processes": 1, "training.per_device_train_batch_size": 4}
-    )
-    both = {
-        event.step: event.values["loss"]
-        for event in [*_events(run), *_events(run, 2)]
-        if isinstance(event, MetricsEvent)
-    }
-    assert both == pytest.approx(alone.losses, rel=1e-3)
+
+def test_two_processes_on_plain_text(workshop: Any, started: Any) -> None:
+    settings = {**_TWO, "data.path": _split(workshop), "training.block_size": 12}
+    run = workshop.run(workshop.settings("llm-generic", **settings))
+    assert started(run).wait(_SECONDS) == 0
+    alone = {**settings, "launch.processes": 1, "training.per_device_train_batch_size": 4}
+    _alike(_events(run), workshop.go("llm-generic", **alone).events)
 
 
 def test_what_runs_otherwise_than_asked_is_an_error(workshop: Any, started: Any) -> None:

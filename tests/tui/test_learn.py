@@ -119,7 +119,7 @@ def test_who_only_wants_to_see_it_is_not_asked_for_data() -> None:
 
 @pytest.mark.parametrize(
     ("goal", "experience", "hardware"),
-    list(product(("answers", "field"), ("none", "some", "much"), ("cpu", "8", "16", "24", "here")))),
+    [*product(("answers", "field"), ("none", "some", "much"), ("cpu", "8", "16", "24", "here"))],
 )
 def test_every_path_leads_to_a_form_that_is_ready(
     goal: str, experience: str, hardware: str

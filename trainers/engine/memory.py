@@ -21,10 +21,18 @@ _TEXTS = (
 )
 
 
-def read_adjustments(attempt: AttemptFolder) -> Adjustments | None:
-    """What earlier tries have settled on, None when nothing was changed."""
-    path = attempt.adjustments
-    return Adjustments.model_validate_json(path.read_bytes()) if path.exists() else None
+def read_adjustments(attempt: AttemptFolder, spec: GradientSpec) -> Adjustments | None:
+    """What earlier tries have settled on, None when nothing was changed.
+
+    A spec with another effective batch was changed since, and its own batch counts again.
+    """
+    path, training = attempt.adjustments, spec.training
+    if not path.exists():
+        return None
+    found = Adjustments.model_validate_json(path.read_bytes())
+    told = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    kept = found.per_device_train_batch_size * found.gradient_accumulation_steps
+    return found if kept == told else None
 
 
 def apply_adjustments(spec: GradientSpec, adjustments: Adjustments | None) -> None:

@@ -36,7 +36,7 @@ class StopWatch:
         self._before: signal._HANDLER = signal.SIG_DFL
 
     def __enter__(self) -> StopWatch:
-        """Take over SIGTERM; a second one ends the process at once."""
+        """Take over SIGTERM. It may come several times: from the supervisor and a launcher."""
         self._before = signal.signal(signal.SIGTERM, self._on_signal)
         return self
 
@@ -91,6 +91,5 @@ class StopWatch:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if self._interruptible:
             raise StopRequested

@@ -112,7 +112,7 @@ class GenericTrainer(RunTrainer, Trainer):  # type: ignore[misc]
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs or "eval_loss" in logs:
             mode, prefix = ("train", "") if "loss" in logs else ("eval", "eval_")
-            counts = self.accelerator.reduce(self._counts[mode])
+            counts = self.accelerator.reduce(self._counts[mode], reduction="sum")
             right, counted, tokens = counts.tolist()
             self._counts[mode].zero_()
             if mode == "train":

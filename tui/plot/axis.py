@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LOG_ROUND = (1.0, 2.0, 5.0, 10.0)
+_UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _LEAST, _MOST = 1e-300, 1e300
 
 
@@ -44,7 +45,7 @@ def limits_for(
     limits repaint the whole chart.
     """
     # Beyond it, ranges are more than a float holds.
-    low, high = max(low, -_MOST), min(high, _MOST)
+    low, high = (max(-_MOST, min(value, _MOST)) for value in (low, high))
     if held and held.low <= low and high <= held.high:
         used = held.position(high, log=log) - held.position(low, log=log)
         if used >= 1 / 3:
@@ -70,18 +71,22 @@ def marks(limits: Limits, count: int, *, log: bool = False) -> list[float]:
 
 
 def label(value: float) -> str:
-    """A short text for an axis mark, seven characters wherever that is possible."""
+    """A short text for an axis mark, at most seven characters."""
     size = abs(value)
     if size == 0:
         return "0"
-    if size >= 1e15 or size < 1e-3:
-        mantissa, _, exponent = f"{value:.2e}".partition("e")
-        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if size >= limit:
-            divisor = 1e3 if unit == "k" else limit
-            return f"{value / divisor:.4g}{unit}"
-    return f"{value:.4g}"
+    if 1e4 <= size < 1e15:
+        limit, unit = next((limit, unit) for limit, unit in _UNITS if size >= limit * 0.99995)
+        return f"{value / limit:.4g}{unit}"
+    plain = [f"{value:.4g}", f"{value:.3g}"] if 1e-3 <= size < 1e4 else []
+    return next(
+        text for text in (*plain, *(_scientific(value, n) for n in (2, 1, 0))) if len(text) <= 7
+    )
+
+
+def _scientific(value: float, figures: int) -> str:
+    mantissa, _, exponent = f"{value:.{figures}e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.') if figures else mantissa}e{int(exponent)}"
 
 
 def _log_marks(limits: Limits, count: int) -> list[float]:

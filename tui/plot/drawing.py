@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 Piece = tuple[str, str]
 """Text with the name of its style."""
@@ -25,14 +25,13 @@ def pieces(characters: str, owners: bytes, styles: Mapping[int, str]) -> Row:
 
 
 def fitted(row: Row, width: int) -> Row:
-    """The row cut or filled with blanks to ``width`` cells. Its characters must be one cell wide
-    where it is cut."""
+    """The row cut or filled with blanks to ``width`` cells."""
     kept: Row = []
     left = width
     for text, style in row:
         length = cell_len(text)
         if length > left:
-            text, length = text[:left], left
+            text, length = set_cell_size(text, left), left
         if length:
             kept.append((text, style))
             left -= length
@@ -69,7 +68,8 @@ def _breaks(text: str, width: int) -> Iterator[tuple[int, int]]:
             begin, used = word.start(), 0
         place = word.start()
         while length > width:
-            fits = len(chop_cells(bare, width)[0])
+            # A wide character is more than a single cell holds, and must go somewhere.
+            fits = max(1, len(chop_cells(bare, width)[0]))
             yield place, place + fits
             bare, place = bare[fits:], place + fits
             begin, length = place, cell_len(bare)

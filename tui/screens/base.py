@@ -153,7 +153,7 @@ class LuthierScreen(Screen[None]):
         with contextlib.suppress(ValueError):
             self._waits.remove(cast("Wait[object]", wait))
         self._show_busy()
-        if wait.is_cancelled:
+        if wait.is_cancelled or not self.luthier.is_running:
             return
         if wait.error is not None:
             (failed or self.luthier.show_error)(wait.error)

@@ -20,7 +20,7 @@ POSITIVE = st.floats(1e-12, 1e12)
 def test_limits_are_around_the_data(one: float, other: float) -> None:
     low, high = sorted((one, other))
     limits = limits_for(low, high, None)
-    low, high = max(low, -1e300), min(high, 1e300)
+    low, high = (max(-1e300, min(value, 1e300)) for value in (low, high))
     slack = 1e-6 * max(1.0, abs(low), abs(high))
     assert limits.low <= low + slack
     assert limits.high >= high - slack
@@ -57,10 +57,10 @@ def test_steps_are_round(span: float, count: int) -> None:
 @given(st.floats(-1e99, 1e99).filter(lambda value: value == 0 or abs(value) > 1e-99))
 def test_labels_are_short_and_near_the_value(value: float) -> None:
     text = label(value)
-    assert len(text) <= 9
+    assert len(text) <= 7
     units = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
     number = float(text[:-1]) * units[text[-1]] if text[-1] in units else float(text)
-    assert number == pytest.approx(value, rel=1e-2)
+    assert number == pytest.approx(value, rel=0.5)
 
 
 @pytest.mark.parametrize(
@@ -161,3 +161,11 @@ def test_a_window_at_the_end_follows_what_comes() -> None:
     held = window.visible
     window.cover(0, 4000, expected=10_000)
     assert window.visible == held
+
+
+@given(st.floats(1e-9, 9e14))
+def test_labels_have_at_least_two_right_figures(value: float) -> None:
+    text = label(value)
+    units = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+    number = float(text[:-1]) * units[text[-1]] if text[-1] in units else float(text)
+    assert number == pytest.approx(value, rel=0.005)

@@ -184,7 +184,7 @@ def test_a_growing_chart_changes_only_where_it_grows() -> None:
     values = falling(400)
     curve = [Curve("loss", [buckets := series(values)], 0)]
     before = draw(curve, Limits(0, 1000), WIDTH, HEIGHT, Look())
-    buckets.add(401, 0.9)
+    buckets.add(401, 1.5)
     after = draw(curve, Limits(0, 1000), WIDTH, HEIGHT, Look(), before.limits)
     cells = WIDTH - GUTTER
     for x, y, width in changes(before.rows, after.rows):
