@@ -175,7 +175,7 @@ _REMEDIES: Sequence[tuple[tuple[str, ...], str, Callable[[Spec], list[Change]]]]
         _set("model.tokenizer", None),
     ),
     (
-        ("disk is full", "save_total_limit", "no space left"),
+        ("disk is full", "the disk of", "save_total_limit", "no space left"),
         "The disk is full.",
         _fewer_checkpoints,
     ),

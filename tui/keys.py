@@ -274,7 +274,7 @@ TABLE: dict[str, dict[str, Key]] = {
         "write": Key("i,enter", "write", "write", "Go to the prompt.", 1),
     },
     "chat_prompt": {
-        "send": Key("enter", "send", "send", "Send what is typed.", 1, True),
+        "send": Key("enter", "send", "send", "Send what is typed.", 1),
         "newline": Key("ctrl+j", "newline", "new line", "Begin another line.", 12),
         "keys": Key("escape", "screen.back", "keys", "Leave the prompt, so that keys act.", 1),
     },

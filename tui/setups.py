@@ -146,6 +146,14 @@ class Setups:
             raise LuthierError(f"{path} is damaged.", hint="Delete it.") from error
         return last if last.task in tasks() else None
 
+    def complaint(self, name: str) -> str:
+        """What is wrong with a name; empty: nothing."""
+        try:
+            self._path(name)
+        except LuthierError as error:
+            return str(error)
+        return ""
+
     def _path(self, name: str) -> Path:
         wrong = not name.strip() or name != name.strip() or "/" in name or name.startswith(".")
         if wrong or not name.isprintable() or len(os.fsencode(name)) > _LONGEST_NAME:

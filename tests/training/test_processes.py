@@ -203,6 +203,7 @@ def test_two_processes_are_one_run(workshop: Any, started: Any) -> None:
 
 def test_two_processes_on_plain_text(workshop: Any, started: Any) -> None:
     settings = {**_TWO, "data.path": _split(workshop), "training.block_size": 12}
+    settings["training.dataloader_drop_last"] = True
     run = workshop.run(workshop.settings("llm-generic", **settings))
     assert started(run).wait(_SECONDS) == 0
     alone = {**settings, "launch.processes": 1, "training.per_device_train_batch_size": 4}

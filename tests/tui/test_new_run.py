@@ -393,6 +393,8 @@ async def test_a_setup_is_saved_loaded_renamed_and_deleted(
         await luthier.sees("setup office")
         assert [each.name for each in setups.all()] == ["office"]
         await luthier.press("N")
+        await luthier.sees("Put every setting back?")
+        await luthier.press("y")
         await luthier.misses("setup office")
         assert form_of(luthier).value("peft.r") == 16
         await luthier.press("o")
@@ -532,3 +534,38 @@ async def test_unknown_settings_are_left_out_and_named(client: Any, opened: Any)
     async with opened() as luthier:
         await fill_in(luthier, {"peft": {"rank": 4}})
         await luthier.told("peft.rank")
+
+
+async def test_rows_can_be_clicked(client: Any, opened: Any) -> None:
+    async with opened() as luthier:
+        await open_form(luthier)
+        y = next(n for n, line in enumerate(luthier.lines) if "num_train_epochs" in line)
+        await luthier.pilot.click(offset=(10, y))
+        await luthier.until(lambda: luthier.app.screen.rows.current.name == "num_train_epochs")
+        await luthier.pilot.click(offset=(10, y), times=2)
+        await luthier.until(lambda: luthier.app.screen.rows.editing)
+        await luthier.press("escape")
+        await luthier.until(lambda: not luthier.app.screen.rows.editing)
+
+
+async def test_another_dataset_has_other_columns(client: Any, opened: Any, place: Path) -> None:
+    mapping = {"prompt": "frage", "completion": "antwort"}
+    async with opened() as luthier:
+        data = {"path": "quiz.csv", "column_mapping": mapping}
+        await fill_in(luthier, {"data": data})
+        await go_to(luthier, "path")
+        await luthier.press("enter")
+        await luthier.sees("prompt from frage")
+        await luthier.press("u")
+        await luthier.sees("few settings")
+        assert form_of(luthier).value("data.column_mapping") == mapping
+        await luthier.press("enter")
+        await luthier.sees("prompt from frage")
+        await luthier.press("b", "slash")
+        await luthier.type("rows")
+        await luthier.until(lambda: len(luthier.app.screen.table.keys) == 1)
+        await luthier.press("enter")
+        await luthier.sees("prompt from prompt")
+        await luthier.press("u")
+        await luthier.until(lambda: form_of(luthier).value("data.column_mapping") == {})
+        assert form_of(luthier).value("data.path") == str(place / "rows.jsonl")

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from luthier.trainers.data.report import InspectReport
 from luthier.trainers.errors import LuthierError
 
 from ..bindings import bindings
 from ..forms import Form
+from ..widgets.pane import Pane
 from .browse import Wanted
 from .inspection import Inspection, settings_for
-from .lines import Line, is_hub_id, known_data
+from .lines import Line, hub_line, is_hub_id, known_data
 from .mapping import AUTO, Columns
 from .mapping_dialog import MappingDialog
 from .models import cached_models, hub_cache, is_model
 from .picker import PickerScreen
-from .report_view import report_view, verdict
+from .report_view import Looks, report_view, verdict
 
 
 class DataScreen(PickerScreen):
@@ -39,7 +39,7 @@ class DataScreen(PickerScreen):
     TITLE = "dataset"
     WANTED: ClassVar[Wanted] = "data"
     PLACEHOLDER = "words of a name, a hub id as owner/name, or a path as ./ ~/ /"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("scroll"), *bindings("data")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("data")]
 
     def __init__(
         self, form: Form, then: Callable[[dict[str, Any]], None], *, columns: bool = False
@@ -57,7 +57,7 @@ class DataScreen(PickerScreen):
     def body(self) -> Iterable[Widget]:
         """The browser, or what was found in the dataset."""
         yield from super().body()
-        with VerticalScroll(id="look"):
+        with Pane(id="look"):
             yield Static(id="report")
 
     def on_mount(self) -> None:
@@ -81,7 +81,7 @@ class DataScreen(PickerScreen):
         words = typed.lower().split()
         lines = [line for line in self._known if all(word in line.key.lower() for word in words)]
         if is_hub_id(typed) and typed not in {line.key for line in lines}:
-            lines.insert(0, Line(typed, typed, "choose", "on the hub"))
+            lines.insert(0, hub_line(typed, offline=self.interface.offline))
         return lines
 
     def action_browse(self) -> None:
@@ -94,15 +94,19 @@ class DataScreen(PickerScreen):
 
     def chosen(self, value: str) -> None:
         """Look at what was chosen."""
-        path = Path(value).expanduser()
-        if not is_hub_id(value) or path.exists():
-            value = str(self._absolute(value))
-        self._current = value
+        self._current = self._whole(value)
         self._report = None
-        if value != self._given.value("data.path"):
-            # The columns of another dataset are others.
-            self._chosen = {"data.path": value, "data.column_mapping": {}}
+        before = self._given.value("data.path")
+        same = before is not None and self._whole(before) == self._current
+        # The columns of another dataset are others.
+        self._chosen = {} if same else {"data.column_mapping": {}}
         self._look()
+
+    def _whole(self, value: str) -> str:
+        """A path from the root on; a hub id as it is."""
+        if is_hub_id(value) and not Path(value).expanduser().exists():
+            return value
+        return str(self._absolute(value))
 
     # -- looking -------------------------------------------------------------------------------
 
@@ -158,8 +162,10 @@ class DataScreen(PickerScreen):
     def _show_report(self) -> None:
         if self._report is None:
             return
-        coloured = not self.app.no_color
-        view = report_view(self._report, coloured=coloured, note=self._note)
+        look = self.luthier.look
+        trained = None if self.app.no_color else look("text-success")
+        looks = Looks(look("text-error"), look("text-warning"), trained)
+        view = report_view(self._report, looks, note=self._note)
         self.query_one("#report", Static).update(view)
         self.sub_title = verdict(self._report)
         self.refresh_bindings()
@@ -212,27 +218,13 @@ class DataScreen(PickerScreen):
     def action_use(self) -> None:
         """Hand the dataset on, and go back."""
         self._cancel()
-        self._then({"data.path": self._current, **self._chosen})
+        self._then({**self._chosen, "data.path": self._current})
         self.luthier.leave_screen()
 
     def action_leave(self) -> None:
         """Leave the look for the browser when it began there, else the screen."""
         self._cancel()
         super().action_leave()
-
-    # -- scrolling -----------------------------------------------------------------------------
-
-    def action_page_down(self) -> None:
-        """One page down."""
-        self.query_one("#look").scroll_page_down(animate=False)
-
-    def action_page_up(self) -> None:
-        """One page up."""
-        self.query_one("#look").scroll_page_up(animate=False)
-
-    def focus_typed(self) -> None:
-        """Write a path."""
-        self.query_one("#typed", Input).focus()
 
 
 def _is_here(model: str) -> bool:

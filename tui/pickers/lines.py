@@ -64,7 +64,9 @@ def place_lines(typed: str, base: Path, wanted: Wanted, *, hidden: bool = False)
     return found
 
 
-def model_lines(found: Sequence[FoundModel], typed: str, base: Path) -> list[Line]:
+def model_lines(
+    found: Sequence[FoundModel], typed: str, base: Path, *, offline: bool = False
+) -> list[Line]:
     """The models that have all the typed words; first a hub id that is typed and not among them."""
     words = typed.lower().split()
     lines = [
@@ -73,9 +75,14 @@ def model_lines(found: Sequence[FoundModel], typed: str, base: Path) -> list[Lin
         if all(word in model.name.lower() for word in words)
     ]
     if is_hub_id(typed) and typed not in {model.name for model in found}:
-        about = "on the hub; fetched when the run starts"
-        lines.insert(0, Line(typed, typed, "choose", about))
+        lines.insert(0, hub_line(typed, offline=offline))
     return lines
+
+
+def hub_line(typed: str, *, offline: bool) -> Line:
+    """A hub id that is not on this machine."""
+    warning = "not on this machine, and you work offline" if offline else ""
+    return Line(typed, typed, "choose", "on the hub; fetched when it is needed", warning=warning)
 
 
 def known_data(base: Path, sample: Path) -> list[Line]:

@@ -57,7 +57,7 @@ class ModelScreen(PickerScreen):
 
     def found_lines(self, typed: str) -> list[Line]:
         """Models with the words in their name."""
-        return model_lines(self._found, typed, self._base)
+        return model_lines(self._found, typed, self._base, offline=self.interface.offline)
 
     def chosen(self, value: str) -> None:
         """Hand the model on, and go back."""

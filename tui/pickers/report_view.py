@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -15,23 +17,31 @@ _LONGEST_SHOWN = 2000
 _PROBLEM = 600
 
 
-def report_view(report: InspectReport, *, coloured: bool, note: str = "") -> RenderableType:
+@dataclass(frozen=True)
+class Looks:
+    """How things are drawn. Without colours, ``trained`` is None: brackets stand instead."""
+
+    problem: Style
+    warning: Style
+    trained: Style | None
+
+
+def report_view(report: InspectReport, looks: Looks, *, note: str = "") -> RenderableType:
     """Format, columns, problems, and rows as the model will see them.
 
     Args:
-        coloured: whether colours show; else the trained part stands in double brackets.
         note: a sentence about how the rows are shown.
     """
     parts: list[RenderableType] = [_facts(report)]
-    parts += [_problem("!", str(problem), "bold red") for problem in report.problems]
-    parts += [_problem("!", str(warning), "yellow") for warning in report.warnings]
+    parts += [_problem(str(problem), looks.problem) for problem in report.problems]
+    parts += [_problem(str(warning), looks.warning) for warning in report.warnings]
     if report.columns:
         parts += [Text("\nColumns", "bold"), _columns(report)]
     if report.rows:
-        how = "in green" if coloured else "in [[ ]]"
+        how = "in colour" if looks.trained else "in [[ ]]"
         unit = "" if report.model else ", before the model's template"
         parts.append(Text(f"\nRows as the model will see them{unit}; trained on: {how}", "bold"))
-        parts += [_row(row, coloured=coloured) for row in report.rows]
+        parts += [_row(row, looks.trained) for row in report.rows]
     if note:
         parts.append(Text(f"\n{note}", "dim"))
     return Group(*parts)
@@ -81,8 +91,8 @@ def _split(split: SplitReport | None, limit: int | None) -> str:
     return ", ".join(parts)
 
 
-def _problem(mark: str, sentence: str, style: str) -> Text:
-    return Text(f"{mark} {one_line(sentence, _PROBLEM)}", style)
+def _problem(sentence: str, style: Style) -> Text:
+    return Text(f"! {one_line(sentence, _PROBLEM)}", style)
 
 
 def _columns(report: InspectReport) -> RenderableType:
@@ -103,7 +113,7 @@ def _columns(report: InspectReport) -> RenderableType:
     return table
 
 
-def _row(row: RenderedRow, *, coloured: bool) -> Text:
+def _row(row: RenderedRow, trained: Style | None) -> Text:
     length = "" if row.tokens is None else f", {count(row.tokens, 'token')}"
     drawn = Text(f"\n{row.where}{length}{', cut' if row.cut else ''}\n", "dim")
     for segment in row.segments:
@@ -112,8 +122,8 @@ def _row(row: RenderedRow, *, coloured: bool) -> Text:
             shown += "..."
         if not segment.trained:
             drawn.append(shown, "not dim")
-        elif coloured:
-            drawn.append(shown, "green not dim")
+        elif trained:
+            drawn.append(shown, trained + Style(dim=False))
         else:
             body = shown.rstrip("\n")
             drawn.append(f"[[{body}]]{shown[len(body) :]}", "not dim")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Markdown, OptionList
 from textual.widgets.option_list import Option
@@ -19,6 +19,7 @@ from ..bindings import bindings
 from ..learning.topics import Topic, find_topic, matching, topics
 from ..widgets.guide import Guide
 from ..widgets.options import Options
+from ..widgets.pane import Pane
 from .base import LuthierScreen
 
 _GUIDE = "guide"
@@ -44,7 +45,7 @@ class LearnScreen(LuthierScreen):
         yield Input(placeholder="words of a topic", id="filter", compact=True)
         with Horizontal(id="columns"):
             yield Options(id="topics")
-            with VerticalScroll(id="page"):
+            with Pane(id="page"):
                 yield Markdown(id="text")
             yield Guide()
 

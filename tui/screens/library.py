@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -21,6 +21,7 @@ from ..bindings import bindings
 from ..library import Item, copy_text, form_values, items, matching
 from ..setups import Setup, Setups, complaints
 from ..widgets.options import Options
+from ..widgets.pane import Pane
 from .base import LuthierScreen
 from .confirm import ConfirmScreen
 from .dialog import BoxDialog, LineDialog
@@ -42,7 +43,7 @@ class LibraryScreen(LuthierScreen):
         yield Input(placeholder="words of a name, a description or a setting", id="filter")
         with Horizontal(id="columns"):
             yield Options(id="items")
-            with VerticalScroll(id="entry"):
+            with Pane(id="entry"):
                 yield Static(id="text")
 
     def on_mount(self) -> None:
@@ -106,7 +107,7 @@ class LibraryScreen(LuthierScreen):
             kind = "saved setup" if item.own else "preset, which can be duplicated"
             text.append(f"{item.task or 'unknown task'}, {kind}\n\n", "dim")
             if item.problem:
-                text.append(f"{item.problem}\n\n", "bold red")
+                text.append(f"{item.problem}\n\n", self.luthier.look("text-error"))
             if item.description and not item.own:
                 text.append(f"{item.description}\n\n")
             text.append(printable(item.text))
@@ -200,7 +201,8 @@ class LibraryScreen(LuthierScreen):
             else:
                 self._show(f"setup:{setup.name}")
 
-        self.app.push_screen(LineDialog(title, value), named)
+        dialog = LineDialog(title, value, complaint=self._setups.complaint)
+        self.app.push_screen(dialog, named)
 
     def action_edit(self) -> None:
         """Edit the setup's text; what is wrong is told while it is written."""

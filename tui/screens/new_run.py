@@ -22,6 +22,7 @@ from ..state import Topic
 from ..widgets.field_help import FieldHelp
 from ..widgets.form_list import FormList
 from ..widgets.task_browser import TaskBrowser
+from .confirm import ConfirmScreen
 from .new_run_dialogs import FormDialogs
 
 if TYPE_CHECKING:
@@ -242,8 +243,19 @@ class NewRunScreen(FormDialogs):
         self._browse()
 
     def action_start_over(self) -> None:
-        """Put every setting back."""
-        self.begin(self.form.task.id)
+        """Put every setting back, after a question."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.begin(self.form.task.id)
+
+        question = ConfirmScreen(
+            "Put every setting back?",
+            "The preset is taken away too. Saved setups stay.",
+            yes="Start over",
+            dangerous=True,
+        )
+        self.app.push_screen(question, answered)
 
     # -- leaving -------------------------------------------------------------------------------
 

@@ -163,7 +163,10 @@ class FormDialogs(LuthierScreen):
         """Save the form under a name."""
         name = self.setup_name or self.setups.free_name(str(self.form.value("name")) or "setup")
         dialog = LineDialog(
-            "Save as a setup", name, about="It is a spec file; luthier run takes it."
+            "Save as a setup",
+            name,
+            about="It is a spec file; luthier run takes it.",
+            complaint=self.setups.complaint,
         )
         self.app.push_screen(dialog, self._save)
 

@@ -9,12 +9,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
 from ..bindings import bindings
 from ..forms import Form, as_command, as_yaml, to_text
+from ..widgets.pane import Pane
 from .dialog import Dialog
 
 _PAGES = ("Changes", "YAML", "Command")
@@ -23,7 +23,7 @@ _PAGES = ("Changes", "YAML", "Command")
 class ReviewDialog(Dialog[None]):
     """Three pages about a form; y copies the one that is shown."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("scroll"), *bindings("review")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("review")]
 
     def __init__(self, form: Form) -> None:
         super().__init__("Review")
@@ -34,7 +34,7 @@ class ReviewDialog(Dialog[None]):
     def body(self) -> Iterable[Widget]:
         """The names of the pages, and the page."""
         yield Static(id="pages")
-        with VerticalScroll(id="page"):
+        with Pane(id="page"):
             yield Static(id="text")
 
     def on_mount(self) -> None:

@@ -98,7 +98,9 @@ class SetupsDialog(Dialog[Setup]):
                 self._current = renamed.name
             self._show(renamed.name)
 
-        self.app.push_screen(LineDialog(f"New name of {old}", old), named)
+        complaint = self._setups.complaint
+        dialog = LineDialog(f"New name of {old}", old, complaint=complaint)
+        self.app.push_screen(dialog, named)
 
     def action_delete(self) -> None:
         """Delete the setup after a question."""

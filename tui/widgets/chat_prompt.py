@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
@@ -48,6 +49,18 @@ class ChatPrompt(TextArea):
 
     def __init__(self, *, placeholder: str = "") -> None:
         super().__init__(placeholder=placeholder, id="prompt", highlight_cursor_line=False)
+
+    def _on_key(self, event: events.Key) -> None:
+        """Send and begin lines here: an action that a binding calls runs after letters that were
+        typed later, and enter alone would be another line."""
+        if event.is_printable:
+            return
+        active = self.screen.active_bindings.get(event.key)
+        acts = {"send": self.action_send, "newline": self.action_newline}
+        if active is not None and active.node is self and active.binding.action in acts:
+            event.stop()
+            event.prevent_default()
+            acts[active.binding.action]()
 
     def action_send(self) -> None:
         """Hand on what is typed, which may be nothing."""

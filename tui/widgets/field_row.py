@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from rich.style import Style
 from rich.text import Text
 from textual.binding import BindingType
 from textual.message import Message
@@ -13,6 +14,9 @@ from textual.widgets import Input
 from ..bindings import bindings
 from ..forms import Form, FormField, to_text
 from ..glyphs import Glyphs
+
+if TYPE_CHECKING:
+    from ..app import LuthierApp
 
 NAME_WIDTH = 31
 
@@ -30,6 +34,9 @@ def value_text(field: FormField, value: Any, *, width: int, glyphs: Glyphs) -> t
     if not shown:
         return "not set", "silent"
     unit = f" {field.unit}" if field.unit else ""
+    if shown.startswith(("/", "~")) and len(shown) > width:
+        # The end of a path says more than its beginning.
+        return f"{glyphs.ellipsis}{shown[len(glyphs.ellipsis) - width :]}", ""
     return glyphs.cut(f"{shown}{unit}", width), ""
 
 
@@ -133,16 +140,17 @@ class FieldRow(Widget):
             shown, look = value_text(
                 self.field, self._form.value(self.field.key), width=width, glyphs=glyphs
             )
-            styles = {"missing": self._colour("text-error"), "silent": "dim", "": ""}
-            text.append(shown, styles[look] if not self.has_class("-active") else "")
+            text.append(shown, self._look(look))
         if self.has_class("-wrong"):
             sentence = glyphs.cut(self._problem, max(8, self.size.width - 8))
-            text.append(f"\n     {glyphs.warning} {sentence}", self._wrong_style())
+            text.append(f"\n     {glyphs.warning} {sentence}", self._look("missing"))
         return text
 
-    def _wrong_style(self) -> str:
-        return "bold" if self.has_class("-active") else self._colour("text-error")
-
-    def _colour(self, name: str) -> str:
-        colour = self.app.theme_variables.get(name, "")
-        return colour if colour.startswith("#") else "bold"
+    def _look(self, look: str) -> Style:
+        """On the cursor's line the colours of the cursor win."""
+        if look == "silent":
+            return Style(dim=not self.has_class("-active"))
+        if look == "missing":
+            error = cast("LuthierApp", self.app).look("text-error")
+            return Style(bold=True) if self.has_class("-active") else error
+        return Style()

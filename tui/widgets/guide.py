@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import on
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Markdown, OptionList, Static
@@ -26,6 +26,7 @@ from ..learning.topics import find_topic
 from ..pickers.lines import is_hub_id, known_data
 from ..pickers.models import cached_models, hub_cache
 from .options import Options
+from .pane import Pane
 
 if TYPE_CHECKING:
     from luthier.agent.client import Client
@@ -76,7 +77,7 @@ class Guide(Vertical):
 
     def compose(self) -> Iterable[Widget]:
         """What was said, the path, and where to answer."""
-        with VerticalScroll(id="conversation"):
+        with Pane(id="conversation"):
             yield Static(id="said")
             yield Markdown(id="path")
         yield Input(id="answer", placeholder="type, then enter", compact=True)
