@@ -266,16 +266,18 @@ def spec_lines(run: RunDetail) -> list[Line]:
             )
         )
         lines.append(([], []))
-    return lines + [([], yaml_row(line)) for line in dump_yaml(run.spec).splitlines()]
+    return lines + [yaml_line(line) for line in dump_yaml(run.spec).splitlines()]
 
 
-def yaml_row(line: str) -> Row:
-    """A line of YAML with its key told from its value."""
+def yaml_line(line: str) -> Line:
+    """A line of YAML with its key told from its value; a long one is indented below itself."""
     shown = _clean(line)
-    key, colon, value = shown.partition(":")
-    if not colon or shown.lstrip().startswith(("-", "#")):
-        return [(shown, "value")]
-    return [(key + colon, "key"), (value, "value")]
+    bare = shown.lstrip()
+    head: Row = [(shown[: len(shown) - len(bare)], "")]
+    key, colon, value = bare.partition(":")
+    if not colon or bare.startswith(("-", "#")):
+        return head, [(bare, "value")]
+    return head, [(key + colon, "key"), (value, "value")]
 
 
 def readable(info: FileInfo, most: int) -> bool:
@@ -289,7 +291,9 @@ def text_lines(data: bytes, path: str) -> list[Line] | None:
         return None
     text = data.decode("utf-8", "replace")
     is_yaml = path.endswith((".yaml", ".yml"))
-    return [([], yaml_row(line) if is_yaml else [(_clean(line), "")]) for line in text.splitlines()]
+    return [
+        yaml_line(line) if is_yaml else ([], [(_clean(line), "")]) for line in text.splitlines()
+    ]
 
 
 def _clean(text: str) -> str:

@@ -97,6 +97,12 @@ class Terminal:
         before, self.painted = self.painted[:end], self.painted[end:]
         return before.decode()
 
+    def anything(self, seconds: float = 120) -> None:
+        """Wait until anything more is painted."""
+        deadline = time.monotonic() + seconds
+        while not self.painted:
+            assert self._read(deadline), "nothing more came"
+
     def type(self, text: str) -> None:
         """Press keys; ``\\x03`` is ctrl-c, ``\\x04`` ctrl-d."""
         os.write(self._controller, text.encode())

@@ -118,16 +118,21 @@ def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(
     result: tuple[Luthier, str], terminal: type[Terminal]
 ) -> None:
     _, run = result
-    # Words chosen almost evenly: an end comes once in hundreds of them.
+    # Words chosen almost evenly: an end comes once in hundreds of them, but sometimes early.
     wild = ("temperature=5", "top_k=0", "top_p=1", "max_new_tokens=4000")
     options = [option for value in wild for option in ("--set", value)]
     chat = terminal("chat", run, "--voice", "base", *options)
     chat.until("> ")
-    chat.type("go on and on\r")
-    chat.until("base: ")
-    chat.type("\x03")
-    chat.until("stopped")
-    chat.until("> ")
+    told = ""
+    for _ in range(20):
+        chat.type("go on and on\r")
+        chat.until("base: \x1b[0m")
+        chat.anything()
+        chat.type("\x03")
+        told = chat.until("> ")
+        if "stopped" in told:
+            break
+    assert "stopped" in told
     chat.type("/quit\r")
     assert chat.end()[0] == 0
 

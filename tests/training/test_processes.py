@@ -92,7 +92,7 @@ def test_stop_now_leaves_without_a_checkpoint(workshop: Any, started: Any) -> No
 
 
 def test_a_stop_during_preparation_leaves_at_once(workshop: Any, started: Any) -> None:
-    rows = [{"prompt": f"say {n}", "completion": "x" * 50} for n in range(400_000)]
+    rows = [{"prompt": f"say {n}", "completion": "x" * 50} for n in range(200_000)]
     run = workshop.run(workshop.settings(**{"data.path": str(workshop.data(rows, "many"))}))
     process = started(run)
     from tests.training.conftest import wait_for

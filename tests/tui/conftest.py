@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -165,3 +167,34 @@ def opened(real_agent: Any, monkeypatch: pytest.MonkeyPatch) -> Open:
             yield Opened(app, pilot)
 
     return call
+
+
+class Curves:
+    """Runs of the worker whose metrics, samples and log are worth looking at."""
+
+    def __init__(self, agent: Any, folder: Path) -> None:
+        worker = Path(__file__).with_name("curve_worker.py")
+        agent.write_settings(worker_command=[sys.executable, str(worker)], cpu_slots=8)
+        self.agent = agent
+        self.client = agent.start()
+        self.folder = folder
+
+    def submit(
+        self, name: str = "curve", *, like: dict[str, Any] | None = None, **does: Any
+    ) -> str:
+        """Queue a run that behaves like that, with ``like`` over its spec; returns its id."""
+        data = self.folder / f"{name}.json"
+        data.write_text(json.dumps(does))
+        spec = {"task": "llm-sft", "name": name, "model": {"name_or_path": "luthier/none"}}
+        run = self.client.submit({**spec, "data": {"path": str(data)}, **(like or {})})
+        return str(run.id)
+
+    def file(self, name: str) -> Path:
+        """A file that does not exist yet."""
+        return self.folder / name
+
+
+@pytest.fixture
+def curves(real_agent: Any, tmp_path: Path) -> Curves:
+    """A started agent whose runs have curves."""
+    return Curves(real_agent, tmp_path)

@@ -473,6 +473,7 @@ async def test_queueing_keeps_the_form_for_the_next(
             await luthier.press("j", "enter")
             await luthier.told(f"Queued {name}")
             form_of(luthier).set("name", "two")
+        await luthier.until(lambda: len(luthier.app.state.runs) == 2)
         states = {run.name: run.state for run in client.runs()}
         assert states["two"] is RunState.QUEUED
         await luthier.press("L")

@@ -133,6 +133,10 @@ class ChatBase(LuthierScreen):
         else:
             self._transcript.introduce(self._talk.conversation, self._guide())
 
+    @on(Transcript.MoreShown)
+    def _more_shown(self) -> None:
+        self._show_about()
+
     def _guide(self) -> str:
         keys = self.luthier.keys_of
         then = []

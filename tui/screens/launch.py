@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 from luthier.agent.text import count
 
 from ..forms import Form, to_text
+from ..widgets.field_row import shortened
 from ..widgets.options import Options
 from .dialog import Dialog
 
@@ -63,7 +64,7 @@ class LaunchDialog(Dialog[str]):
         text = Text(no_wrap=True)
         for name, value in self._facts:
             text.append(f"{name + ':':<9}", "dim")
-            text.append(f"{self.luthier.glyphs.cut(value, 60)}\n")
+            text.append(f"{shortened(value, 60, self.luthier.glyphs)}\n")
         text.append("\n" + _before(self._waiting), "dim")
         yield Static(text, id="facts")
         yield Options(

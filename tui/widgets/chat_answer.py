@@ -12,6 +12,9 @@ from textual.widgets import Label, Markdown, Static
 
 from luthier.agent.text import printable
 
+_TAIL = 4000
+_TAIL_STEP = 1000
+
 
 def markdown_parser() -> MarkdownIt:
     """Markdown that loses nothing a model wrote: line ends stay, and HTML is text."""
@@ -25,6 +28,16 @@ def _keep_line_ends(state: StateCore) -> None:
         for child in token.children or ():
             if child.type == "softbreak":
                 child.type = "hardbreak"
+
+
+def tail(text: str) -> str:
+    """The end of a long text that is being written; drawing all of it at each look takes long.
+
+    Where it begins moves seldom, so that lines mostly stay as they are broken.
+    """
+    if len(text) <= _TAIL:
+        return text
+    return "..." + text[(len(text) - _TAIL) // _TAIL_STEP * _TAIL_STEP :]
 
 
 class AnswerView(Vertical):
@@ -53,7 +66,7 @@ class AnswerView(Vertical):
         """Show what there is so far; draws only what changed."""
         if text != self._shown:
             self._shown = text
-            self.query_one(".plain", Static).update(printable(text))
+            self.query_one(".plain", Static).update(printable(tail(text)))
         self._about(about)
 
     def show(self, text: str, about: str, error: str = "") -> None:

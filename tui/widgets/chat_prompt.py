@@ -50,7 +50,7 @@ class ChatPrompt(TextArea):
     def __init__(self, *, placeholder: str = "") -> None:
         super().__init__(placeholder=placeholder, id="prompt", highlight_cursor_line=False)
 
-    def _on_key(self, event: events.Key) -> None:
+    async def _on_key(self, event: events.Key) -> None:
         """Send and begin lines here: an action that a binding calls runs after letters that were
         typed later, and enter alone would be another line."""
         if event.is_printable:

@@ -20,7 +20,7 @@ from .chat_answer import AnswerView
 if TYPE_CHECKING:
     from ..app import LuthierApp
 
-_SHOWN_TURNS = 50
+_SHOWN_TURNS = 20
 _KINDS = {BASE: "base", GIVEN: "given"}
 
 
@@ -105,9 +105,13 @@ class Transcript(VerticalScroll):
     class WriteWanted(Message):
         """The person wants to type."""
 
+    class MoreShown(Message):
+        """Earlier turns are shown now."""
+
     def __init__(self) -> None:
         super().__init__(id="transcript")
         self.raw = False
+        self._hidden: list[Turn] = []
         self.name_of: Callable[[str], str] = str
 
     def compose(self) -> Iterable[Widget]:
@@ -126,18 +130,32 @@ class Transcript(VerticalScroll):
         line.display = bool(words)
 
     def show(self, conversation: Conversation) -> None:
-        """Show a conversation from its beginning, or what is recent of a long one."""
+        """Show what is recent of a conversation; going to the top shows more."""
         self.query(TurnView).remove()
-        recent = conversation.turns[-_SHOWN_TURNS:]
-        self.mount_all([TurnView(turn, (), self.name_of, raw=self.raw) for turn in recent])
+        self._hidden = list(conversation.turns)
+        self.mount_all(self._more())
         self.anchor()
+
+    def _more(self) -> list[TurnView]:
+        """Views of the last turns that are hidden, which are hidden no longer."""
+        recent = self._hidden[-_SHOWN_TURNS:]
+        del self._hidden[-_SHOWN_TURNS:]
+        return [TurnView(turn, (), self.name_of, raw=self.raw) for turn in recent]
+
+    def action_scroll_home(self) -> None:
+        """To the top; there, earlier turns come out."""
+        if self._hidden:
+            self.mount_all(self._more(), before=self.query(TurnView).first())
+            self.post_message(self.MoreShown())
+        super().action_scroll_home()
 
     def introduce(self, conversation: Conversation, guide: str) -> None:
         """Say how a conversation begins; one without turns has the guide instead."""
         about = [f"System prompt: {conversation.system}"] if conversation.system else []
-        hidden = len(conversation.turns) - _SHOWN_TURNS
-        if hidden > 0:
-            about.append(f"{count(hidden, 'earlier question')} not shown; an export has them.")
+        if self._hidden:
+            top = cast("LuthierApp", self.app).keys_of("scroll.first")
+            hidden = count(len(self._hidden), "earlier question")
+            about.append(f"{hidden} not shown; {top} shows more.")
         if not conversation.turns:
             about.append(guide)
         self.say("\n".join(about))

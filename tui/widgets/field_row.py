@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -34,10 +35,14 @@ def value_text(field: FormField, value: Any, *, width: int, glyphs: Glyphs) -> t
     if not shown:
         return "not set", "silent"
     unit = f" {field.unit}" if field.unit else ""
-    if shown.startswith(("/", "~")) and len(shown) > width:
-        # The end of a path says more than its beginning.
-        return f"{glyphs.ellipsis}{shown[len(glyphs.ellipsis) - width :]}", ""
-    return glyphs.cut(f"{shown}{unit}", width), ""
+    return shortened(f"{shown}{unit}", width, glyphs), ""
+
+
+def shortened(text: str, width: int, glyphs: Glyphs) -> str:
+    """A text in ``width`` letters; of a path the end is kept, which says more."""
+    if text.startswith(("/", "~")) and len(text) > width:
+        return f"{glyphs.ellipsis}{text[len(glyphs.ellipsis) - width :]}"
+    return glyphs.cut(text, width)
 
 
 class FieldEntry(Input):
@@ -83,6 +88,14 @@ class FieldRow(Widget):
     }
     """
 
+    class Clicked(Message):
+        """The row was clicked; ``again``: for the second time in a moment."""
+
+        def __init__(self, row: FieldRow, *, again: bool) -> None:
+            super().__init__()
+            self.row = row
+            self.again = again
+
     def __init__(self, field: FormField, form: Form, glyphs: Glyphs) -> None:
         super().__init__()
         self.field = field
@@ -109,6 +122,10 @@ class FieldRow(Widget):
     @property
     def _missing(self) -> str:
         return f"{self.field.name} is missing"
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell the list."""
+        self.post_message(self.Clicked(self, again=event.chain > 1))
 
     def edit(self) -> None:
         """Put an input in the value's place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
@@ -209,15 +209,15 @@ class FormList(VerticalScroll, can_focus=True):
         """To the last setting."""
         self.action_cursor(len(self._shown))
 
-    def on_click(self, event: events.Click) -> None:
-        """Go to the row; edit the one that has the cursor."""
-        row = event.widget if isinstance(event.widget, FieldRow) else None
-        if row is None:
+    @on(FieldRow.Clicked)
+    def _clicked(self, event: FieldRow.Clicked) -> None:
+        """Go to the row; a second click edits it."""
+        event.stop()
+        if event.row.editor is not None:
             return
-        again = row.field.key == self._cursor
-        self._put_cursor(row.field.key)
-        self.focus()
-        if again and event.chain > 1:
+        self.screen.set_focus(self, scroll_visible=False)
+        self._put_cursor(event.row.field.key)
+        if event.again:
             self.action_select()
 
     # -- changing ------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ class FormList(VerticalScroll, can_focus=True):
             else:
                 self.form.reset(self._cursor)
         row.close_editor()
-        self.focus()
+        self.screen.set_focus(self, scroll_visible=False)
         self.changed()
         if event.step:
             self.action_cursor(event.step)

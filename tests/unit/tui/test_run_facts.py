@@ -219,7 +219,8 @@ def test_samples_show_the_newest_answer_first_and_repeat_nothing() -> None:
 
 def test_only_texts_are_opened_as_text() -> None:
     assert text_lines(b"\x7fELF\0\0", "x") is None
-    assert plain([row for _, row in text_lines(b"a: 1\n- b\n", "x.yaml") or []]) == ["a: 1", "- b"]
+    lines = text_lines(b"a:\n  b: 1\n- c\n", "x.yaml") or []
+    assert plain([[*head, *row] for head, row in lines]) == ["a:", "  b: 1", "- c"]
 
 
 # -- comparing -----------------------------------------------------------------------------------
