@@ -72,7 +72,7 @@ def test_overrides_win_over_the_file() -> None:
             "run.yaml:8: launch.devices.1 must be a whole number, not 'a'",
         ),
         ("task: llm-sft\ntask: llm-sft", "run.yaml:2: task stands twice; keep one"),
-        ("[" * 5000, "run.yaml: not valid YAML: maximum recursion depth exceeded"),
+        ("[" * 5000, "run.yaml: not a spec: nested too deeply"),
         (
             GOOD + "launch: {precision: fp15}\n",
             "run.yaml:7: launch.precision must be auto, no, fp16 or bf16, not 'fp15'",

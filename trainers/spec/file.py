@@ -103,8 +103,10 @@ def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], dict[KeyPath, i
         mark = error.problem_mark
         where = f"{source}:{mark.line + 1}" if mark else source
         raise SpecError([Problem(f"not valid YAML: {error.problem}", where)]) from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise SpecError([Problem(f"not valid YAML: {error}", source)]) from error
+    except RecursionError as error:
+        raise SpecError([Problem("not a spec: nested too deeply", source)]) from error
     if root is None:
         raise SpecError([Problem("the spec is empty; write one with: luthier init TASK", source)])
     if not isinstance(root, yaml.MappingNode):
