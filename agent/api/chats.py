@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -35,17 +34,17 @@ def _session(chat_id: str, parts: Parts) -> Session:
 Found = Annotated[Session, Depends(_session)]
 
 
-@dataclass
-class _Question:
-    """A request whose chat and voice exist."""
+async def _answer(
+    session: Found, request: GenerateRequest
+) -> AsyncIterator[AsyncIterator[GenerateChunk]]:
+    """The answer of a chat and voice that exist, ended with the request whatever becomes of it.
 
-    session: Session
-    request: GenerateRequest
-
-
-def _question(session: Found, request: GenerateRequest) -> _Question:
+    A stream that is given up while it sends leaves its generator suspended, which would keep the
+    chat's turn until the garbage collector comes.
+    """
     session.voice(request.voice)
-    return _Question(session, request)
+    async with aclosing(session.answer(request)) as chunks:
+        yield chunks
 
 
 @router.post(
@@ -101,7 +100,7 @@ async def close_chat(chat_id: str, parts: Parts) -> None:
     responses=replies(404, 422),
 )
 async def generate(
-    question: Annotated[_Question, Depends(_question)],
+    answer: Annotated[AsyncIterator[GenerateChunk], Depends(_answer)],
 ) -> AsyncIterator[GenerateChunk]:
     """Let a voice go on with a conversation, as server-sent events.
 
@@ -110,9 +109,8 @@ async def generate(
     that goes away cancels its answer.
     """
     try:
-        async with aclosing(question.session.answer(question.request)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        async for chunk in answer:
+            yield chunk
     except ApiError as error:
         yield GenerateChunk(finish="error", error=str(error))
 
