@@ -47,6 +47,10 @@ _WRONG = [
         },
         "evaluation.early_stopping_patience: needs validation rows",
     ),
+    (
+        {"evaluation.strategy": "epoch", "evaluation.metric_for_best_model": "accuracy"},
+        "evaluation.metric_for_best_model: 'accuracy' is not measured; choose eval_loss",
+    ),
     ({"data.path": "/nowhere/rows.csv"}, "/nowhere/rows.csv"),
 ]
 

@@ -1,4 +1,4 @@
-"""Which checkpoints can be trusted, and what the libraries do not put into them."""
+"""Which checkpoints can be trusted, and what the libraries leave out of them. Torch-free."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from ..errors import Problem, SpecError
+from ..registry import find_task
 from ..spec import TextSpec
 
 _BITSANDBYTES_OPTIMIZERS = ("bnb", "8bit", "paged", "lion", "ademamix")
@@ -86,6 +87,8 @@ def _combinations(spec: TextSpec) -> Iterator[Problem]:
             "reduce_lr_on_plateau needs evaluation.strategy steps or epoch",
             "training.lr_scheduler_type",
         )
+    if spec.evaluation.strategy != "no":
+        yield from _best_metric(spec)
     if training.label_smoothing_factor and spec.data.weight_column:
         yield Problem(
             "rows with weights cannot be smoothed; set it to 0", "training.label_smoothing_factor"
@@ -94,3 +97,13 @@ def _combinations(spec: TextSpec) -> Iterator[Problem]:
         for key in ("torch_compile_backend", "torch_compile_mode"):
             if getattr(training, key):
                 yield Problem("needs training.torch_compile true", f"training.{key}")
+
+
+def _best_metric(spec: TextSpec) -> Iterator[Problem]:
+    known = find_task(spec.task).metrics
+    metric = spec.evaluation.metric_for_best_model
+    if metric not in known and f"eval_{metric}" not in known:
+        yield Problem(
+            f"{metric!r} is not measured; choose {', '.join(known)}",
+            "evaluation.metric_for_best_model",
+        )

@@ -1,4 +1,4 @@
-"""The ladder for runs that do not fit: smaller batches, gathered into the same step."""
+"""The ladder for runs that do not fit: smaller batches in the same step. Torch-free."""
 
 from __future__ import annotations
 
@@ -36,7 +36,14 @@ def read_adjustments(attempt: AttemptFolder, spec: GradientSpec) -> Adjustments 
 
 
 def apply_adjustments(spec: GradientSpec, adjustments: Adjustments | None) -> None:
-    """Put the smaller batch into the spec."""
+    """Put the smaller batch into the spec.
+
+    A checkpoint stays good for it. The trainer remembers its place in the data as a number of
+    steps, and skips as many steps times accumulated batches of the new size. Those are the same
+    rows, because the order of rows depends on the seed and the epoch only, and an epoch has as
+    many steps as before (one more at most with dataloader_drop_last, which drops fewer rows of a
+    smaller batch).
+    """
     if adjustments is not None:
         training = spec.training
         training.per_device_train_batch_size = adjustments.per_device_train_batch_size

@@ -1,4 +1,4 @@
-"""Leaving early: a stop file in the attempt's folder, or SIGTERM."""
+"""Leaving early: a stop file in the attempt's folder, or SIGTERM. Torch-free."""
 
 from __future__ import annotations
 

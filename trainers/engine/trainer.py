@@ -158,6 +158,14 @@ class RunTrainer(_Base):  # type: ignore[misc]
             torch.set_rng_state(random_numbers)
             self.aside_seconds += time.perf_counter() - started
 
+    def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> Any:
+        # Dropping a short last batch is for training; every validation row is measured.
+        drop_last, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+        try:
+            return super().get_eval_dataloader(*args, **kwargs)
+        finally:
+            self.args.dataloader_drop_last = drop_last
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if self.args.train_sampling_strategy == "group_by_length":
