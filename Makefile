@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test check bench docs format clean
+.PHONY: demo test test-all check bench docs format clean
 
 demo: $(READY)
 	@$(BIN)/luthier demo
 
 test: $(READY)
+	$(BIN)/pytest -m "not slow" $(ARGS)
+
+test-all: $(READY)
 	$(BIN)/pytest $(ARGS)
 
 check: $(READY)

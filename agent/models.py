@@ -193,9 +193,10 @@ class Message(_Model):
     """One message of /v1/events. Sequence numbers have no gaps.
 
     ``run``: a run changed (data: the Run). ``removed``: a run is gone. ``events``: worker events
-    of one run (data: {attempt, events}). ``log``: more output (data: {attempt, size}).
-    ``hardware``: a sample (data: HardwareSample). ``reset``: what was asked for is no longer
-    kept; read everything anew and go on from this number.
+    of one run (data: {attempt, number, events}; ``number`` counts the attempt's events before the
+    first one here). ``log``: more output (data: {attempt, size}). ``hardware``: a sample (data:
+    HardwareSample). ``reset``: what was asked for is no longer kept; read everything anew and go
+    on from this number.
     """
 
     sequence: int

@@ -129,7 +129,8 @@ async def complete(body: CompletionRequest, parts: Parts, request: Request) -> A
     # Waiting for the first piece lets what cannot be answered be refused with its own status.
     first = await while_connected(request, anext(chunks))
     usage = bool(body.stream_options and body.stream_options.include_usage)
-    return _ClosingStream(_pieces(first, chunks, {**head, "model": body.model}, usage))
+    pieces = _pieces(first, chunks, {**head, "model": body.model}, usage)
+    return _ClosingStream(pieces, answer=chunks)
 
 
 async def _open(parts: Services, model: str) -> tuple[Session, str]:
@@ -160,35 +161,40 @@ async def _pieces(
         choice = DeltaChoice(delta=delta, finish_reason=end)
         return encode_event(CompletionChunk(**head, choices=[choice]).model_dump_json())
 
-    async with aclosing(rest):
-        yield event(Delta(role="assistant", content=""))
-        last = first
-        if first.text:
-            yield event(Delta(content=first.text))
-        try:
-            async for last in rest:
-                if last.text:
-                    yield event(Delta(content=last.text))
-        except ApiError as error:
-            failure = OpenAiError(message=str(error), type="server_error")
-            yield encode_event(OpenAiErrorReply(error=failure).model_dump_json())
-            return
-        yield event(Delta(), finish_reason(last))
-        if with_usage:
-            usage = CompletionChunk(**head, choices=[], usage=Usage.of(last))
-            yield encode_event(usage.model_dump_json())
+    yield event(Delta(role="assistant", content=""))
+    last = first
+    if first.text:
+        yield event(Delta(content=first.text))
+    try:
+        async for last in rest:
+            if last.text:
+                yield event(Delta(content=last.text))
+    except ApiError as error:
+        failure = OpenAiError(message=str(error), type="server_error")
+        yield encode_event(OpenAiErrorReply(error=failure).model_dump_json())
+        return
+    yield event(Delta(), finish_reason(last))
+    if with_usage:
+        usage = CompletionChunk(**head, choices=[], usage=Usage.of(last))
+        yield encode_event(usage.model_dump_json())
     yield encode_event("[DONE]")
 
 
 class _ClosingStream(StreamingResponse):
-    """A stream whose source is closed at once when the client goes away."""
+    """A stream that ends its answer with the request, also when nothing was ever sent.
 
-    def __init__(self, source: AsyncGenerator[str, None]) -> None:
-        super().__init__(source, media_type="text/event-stream")
-        self._source = source
+    An answer left suspended would keep its chat's turn until the garbage collector comes.
+    """
+
+    def __init__(
+        self, pieces: AsyncGenerator[str, None], *, answer: AsyncGenerator[GenerateChunk, None]
+    ) -> None:
+        super().__init__(pieces, media_type="text/event-stream")
+        self._sources = (pieces, answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await self._source.aclose()
+            for source in self._sources:
+                await source.aclose()

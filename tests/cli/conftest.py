@@ -107,6 +107,12 @@ class Terminal:
         """Press keys; ``\\x03`` is ctrl-c, ``\\x04`` ctrl-d."""
         os.write(self._controller, text.encode())
 
+    def close(self) -> None:
+        """Take the terminal away and end the command, however it stands."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._controller)
+
     def end(self, seconds: float = 120) -> tuple[int, str]:
         """Wait for the end of the command; its exit code and what was painted since."""
         deadline = time.monotonic() + seconds

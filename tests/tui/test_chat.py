@@ -265,7 +265,9 @@ async def test_stopping_leaving_and_an_agent_that_dies(
         (chat,) = client.chats()
         await luthier.until(lambda: client.chat(chat.id).state == "ready")
         await luthier.press("escape", "h", "enter")
-        await luthier.sees("› hello", "› more", ", stopped")
+        await luthier.sees("tokens, stopped")
+        turns = luthier.app.screen._talk.conversation.turns
+        assert [turn.prompt for turn in turns] == ["hello", "more"]
         await luthier.press("X")
         await luthier.until(lambda: not client.chats())
         await luthier.misses("Ask something")

@@ -29,6 +29,7 @@ CASES = [
     ("luthier.agent.app", MACHINE_LEARNING | TERMINAL | {"pandas", "numpy"}),
     ("luthier.agent.cli.main", MACHINE_LEARNING | {"textual", "uvicorn", "sqlite_utils"}),
     ("luthier.tui", MACHINE_LEARNING | AGENT_ONLY),
+    ("luthier.tui.app", MACHINE_LEARNING | AGENT_ONLY),
 ]
 
 

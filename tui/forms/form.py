@@ -106,11 +106,6 @@ class Form:
         """Give a choice up."""
         self._own.pop(key, None)
 
-    def reset_all(self) -> None:
-        """Give every choice up, and the preset."""
-        self._own.clear()
-        self.use_preset(None)
-
     def use_preset(self, preset: Preset | None) -> None:
         """Put a preset, or none, below the person's own choices."""
         own = dict(self._own)

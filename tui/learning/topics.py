@@ -42,11 +42,6 @@ class Topic:
     settings: tuple[str, ...]
     text: str
 
-    @property
-    def page(self) -> str:
-        """The whole page in Markdown."""
-        return f"# {self.title}\n\n{self.text}"
-
 
 @cache
 def topics() -> tuple[Topic, ...]:
@@ -75,7 +70,9 @@ def matching(words: str, among: Sequence[Topic]) -> list[Topic]:
         return all(word in text.lower() for word in wanted)
 
     by_title = [topic for topic in among if has(f"{topic.title} {topic.group}")]
-    return by_title + [topic for topic in among if topic not in by_title and has(topic.page)]
+    return by_title + [
+        topic for topic in among if topic not in by_title and has(topic.title + topic.text)
+    ]
 
 
 def _read(path: Path) -> Topic:

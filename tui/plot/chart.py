@@ -23,6 +23,8 @@ _FINE = 2
 # Values that still weigh on a smoothed one: this over one minus the smoothing factor.
 _MEMORY = 4.0
 _CROSS = BLANK - 1
+# At most one row in so many is the legend's, beside the first.
+_LEGEND_SHARE = 10
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,14 @@ def draw(
     dots = (width - GUTTER) * 2
     gathered = [_gather(curve, visible, dots, look) for curve in curves]
     limits = _limits(gathered, dots, look, held)
-    readings = [_reading(c, g, visible, dots, look) for c, g in zip(curves, gathered, strict=True)]
+    readings = [_reading(c, g, look) for c, g in zip(curves, gathered, strict=True)]
     known = [reading for reading in readings if reading]
-    rows = [fitted(legend(curves, known, width, look), width)]
+    rows = legend(curves, known, width, 1 + height // _LEGEND_SHARE, look)
+    left = height - len(rows) - 1
     if limits is None:
-        rows += _empty(width, height - 2)
+        rows += _empty(width, left)
     else:
-        rows += _plot(curves, gathered, limits, visible, (width, height - 2), look)
+        rows += _plot(curves, gathered, limits, visible, (width, left), look)
     rows.append(fitted(marks_across(curves, visible, width, look), width))
     return Picture(rows, limits, known)
 
@@ -142,19 +145,23 @@ def _plot(
     return rows
 
 
-def _reading(
-    curve: Curve, each: _Gathered, visible: Limits, dots: int, look: Look
-) -> Reading | None:
+def _reading(curve: Curve, each: _Gathered, look: Look) -> Reading | None:
     """The curve at the crosshair, or its newest point where there is none."""
     if not each.columns:
         return None
     if look.cross is None:
         column = max(each.columns)
         bucket = curve.last or each.columns[column]
-        return Reading(curve.name, curve.color, bucket, each.smoothed.get(column))
-    wanted = (look.cross - visible.low) / (visible.high - visible.low) * (dots - 1)
-    column = min(each.columns, key=lambda number: abs(number - wanted))
-    return Reading(curve.name, curve.color, each.columns[column], each.smoothed.get(column))
+    else:
+        step = curve.across.step(look.cross)
+        column = min(each.columns, key=lambda number: _distance(each.columns[number], step))
+        bucket = each.columns[column]
+    return Reading(curve.name, curve.color, bucket, each.smoothed.get(column))
+
+
+def _distance(bucket: Bucket, step: float) -> float:
+    """How far a step is from the points of a bucket; 0 between its first and last one."""
+    return max(bucket.start - step, step - bucket.last_step, 0.0)
 
 
 def _cross_cell(visible: Limits, cells: int, look: Look) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
@@ -11,7 +11,7 @@ from luthier.agent.text import printable
 from .across import Kind, time_label, time_step
 from .axis import Limits, label, marks
 from .curve import Curve, Look, Reading
-from .drawing import Row
+from .drawing import Row, fitted
 from .strokes import Scale
 
 GUTTER = 9
@@ -19,33 +19,57 @@ GUTTER = 9
 
 # Cells that a mark on the axis across has to itself.
 _MARK_CELLS = 12
+_LEAST_NAME = 3
+# Values take at least so many cells, so that what follows stays where it is.
+_VALUE = 6
 
 
-def legend(curves: Sequence[Curve], readings: Sequence[Reading], width: int, look: Look) -> Row:
-    """The curves with their colours and values, and at the right how they are drawn."""
-    values = {reading.color: f" {_value_text(reading, look)}" for reading in readings}
+def legend(
+    curves: Sequence[Curve], readings: Sequence[Reading], width: int, most: int, look: Look
+) -> list[Row]:
+    """The curves with their colours and values, and at the right how they are drawn.
+
+    Args:
+        most: how many rows there may be. When they are too few, the values go, then the ends of
+            the names.
+    """
+    values = {reading.color: _value_text(reading, look) for reading in readings}
     flags = [f"smoothed {look.smoothing:g}"] if look.smoothing else []
     flags += [*(["log"] * look.log), f"by {curves[0].across.kind}" if curves else ""]
-    right = "  ".join(flags)
-    row = _names(curves, values, look, width)
-    used = sum(cell_len(text) for text, _ in row)
-    if used + len(right) > width:
-        # What does not fit goes, the names last.
-        row = _names(curves, {}, look, width // max(1, len(curves)) - 5)
-        used = sum(cell_len(text) for text, _ in row)
-    room = width - used - len(right)
-    return [*row, (" " * room, ""), (right, "label")] if room >= 0 else row
-
-
-def _names(curves: Sequence[Curve], values: Mapping[int, str], look: Look, most: int) -> Row:
     dash = "━ " if look.unicode else "= "
-    row: Row = [(f"{look.title}  ", "title")] if look.title else []
+    title: Row = [(f"{look.title}  ", "title")] if look.title else []
     if look.cross is not None:
-        row.append((f"{_cross_text(curves, look.cross)}  ", "cross"))
-    for curve in curves:
-        row += [(dash, f"line-{curve.color}"), (printable(curve.name)[: max(3, most)], "name")]
-        row += [(values.get(curve.color, ""), "label"), ("   ", "")]
-    return row
+        title.append((f"{_cross_text(curves, look.cross)}  ", "cross"))
+    room = max(_LEAST_NAME, (width * most - _length(title)) // max(1, len(curves)) - 8)
+    for shown, longest in ((values, width), ({}, width), ({}, room)):
+        entries = [_entry(curve, shown.get(curve.color, ""), longest, dash) for curve in curves]
+        rows = _flowed(title, entries, width)
+        if len(rows) <= most:
+            break
+    right = "  ".join(flags)
+    space = width - _length(rows[0]) - len(right)
+    if space >= 0:
+        rows[0] = [*rows[0], (" " * space, ""), (right, "label")]
+    return [fitted(row, width) for row in rows[:most]]
+
+
+def _entry(curve: Curve, value: str, longest: int, dash: str) -> Row:
+    name = printable(curve.name)[:longest]
+    row: Row = [(dash, f"line-{curve.color}"), (name, "name")]
+    return [*row, (f" {value:<{_VALUE}}  " if value else "   ", "label")]
+
+
+def _flowed(title: Row, entries: Sequence[Row], width: int) -> list[Row]:
+    rows: list[Row] = [list(title)]
+    for entry in entries:
+        if _length(rows[-1]) + _length(entry) > width and rows[-1]:
+            rows.append([])
+        rows[-1] += entry
+    return rows
+
+
+def _length(row: Row) -> int:
+    return sum(cell_len(text) for text, _ in row)
 
 
 def _value_text(reading: Reading, look: Look) -> str:

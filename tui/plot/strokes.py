@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from math import log10
+from math import copysign, log10
 
 from .axis import Limits
 from .braille import stroke
 from .buckets import Bucket
+
+_FAR = 1e6
 
 
 class Scale:
@@ -20,10 +22,11 @@ class Scale:
         self._bottom = height - 1
 
     def __call__(self, value: float) -> int:
-        """The row of a value."""
+        """The row of a value; far outside for one that is far outside the limits."""
         if self._log:
             value = log10(value) if value > 0 else self._low
-        return round(self._bottom - (value - self._low) * self._factor)
+        row = self._bottom - (value - self._low) * self._factor
+        return round(row) if -_FAR < row < _FAR else int(copysign(_FAR, row))
 
 
 def draw_spread(layer: list[int], found: dict[int, Bucket], scale: Scale, height: int) -> None:

@@ -102,7 +102,9 @@ class LearnScreen(LuthierScreen):
         self.set_class(False, "-guide")
         settings = ", ".join(f"`{key}`" for key in topic.settings)
         below = f"\n\n---\n\nSettings: {settings}\n" if settings else ""
-        self.query_one("#text", Markdown).update(f"{topic.page}{below}")
+        place = f"*{topic.group}, {topic.level}*\n\n"
+        page = f"# {topic.title}\n\n{place}{topic.text}{below}"
+        self.query_one("#text", Markdown).update(page)
         self.query_one("#page").scroll_home(animate=False)
 
     # -- the guide -----------------------------------------------------------------------------

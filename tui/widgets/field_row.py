@@ -34,7 +34,7 @@ def value_text(field: FormField, value: Any, *, width: int, glyphs: Glyphs) -> t
     shown = to_text(field, value)
     if not shown:
         return "not set", "silent"
-    unit = f" {field.unit}" if field.unit else ""
+    unit = f" {field.unit.removesuffix('s') if value == 1 else field.unit}" if field.unit else ""
     return shortened(f"{shown}{unit}", width, glyphs), ""
 
 

@@ -102,7 +102,8 @@ class LogView(Vertical):
         field = self.query_one("#log-search", Input)
         was_open = bool(field.display)
         field.display = False
-        self.body.focus()
+        if was_open:
+            self.body.focus()
         return was_open
 
     def on_log_body_told(self, event: LogBody.Told) -> None:
