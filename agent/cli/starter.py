@@ -12,9 +12,10 @@ from pydantic.fields import FieldInfo
 
 from luthier.presets import Preset
 from luthier.trainers.registry import Task
+from luthier.trainers.spec.declarations import extra, section_model
 from luthier.trainers.spec.file import build_spec
 
-from .fields import choices, extra, in_order, is_for_everybody, section_model
+from .fields import choices, in_order, is_for_everybody
 
 _WIDTH = 96
 
@@ -126,7 +127,7 @@ def _grouped(
 ) -> Iterable[tuple[str, list[tuple[str, FieldInfo]]]]:
     groups: dict[str, list[tuple[str, FieldInfo]]] = {}
     for name, field in fields:
-        groups.setdefault(extra(field, "group"), []).append((name, field))
+        groups.setdefault(extra(field, "group") or "", []).append((name, field))
     return groups.items()
 
 

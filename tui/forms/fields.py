@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from luthier.trainers.registry import find_task
+from luthier.trainers.spec.declarations import (
+    alternatives,
+    extra,
+    literal_words,
+    position,
+    section_model,
+)
 from luthier.trainers.spec.reference import type_in_words
 
 Kind = Literal["text", "number", "switch", "choice", "choices", "list", "mapping", "mixed"]
-
-# What a person fills in first stands first; sections that a task adds follow.
-_ORDER = ("name", "model", "data", "training", "peft", "evaluation", "launch", "output")
 
 
 @dataclass(frozen=True)
@@ -71,21 +74,16 @@ class FormField:
 def form_fields(task_id: str) -> tuple[FormField, ...]:
     """The fields of a task's form in the order in which people think. Raises LuthierError."""
     found = [field for field in _fields(find_task(task_id).spec) if field.key != "task"]
-    return tuple(sorted(found, key=_position))
-
-
-def _position(field: FormField) -> int:
-    first = field.key.partition(".")[0]
-    return _ORDER.index(first) if first in _ORDER else len(_ORDER)
+    return tuple(sorted(found, key=lambda field: position(field.key.partition(".")[0])))
 
 
 def _fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[FormField]:
     grouped: dict[str, list[tuple[str, FieldInfo]]] = {}
     for name, info in model.model_fields.items():
-        grouped.setdefault(_extra(info, "group", ""), []).append((name, info))
+        grouped.setdefault(extra(info, "group") or "", []).append((name, info))
     for name, info in (entry for group in grouped.values() for entry in group):
-        inner = info.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
+        inner = section_model(info)
+        if inner is not None:
             yield from _fields(inner, (*path, name))
         else:
             yield _field(info, (*path, name))
@@ -97,7 +95,7 @@ def _field(info: FieldInfo, path: tuple[str, ...]) -> FormField:
     headings = ["run"] if len(path) == 1 else list(path[:-1])
     return FormField(
         key=".".join(path),
-        heading=" · ".join(filter(None, [*headings, _extra(info, "group", "")])),
+        heading=" · ".join(filter(None, [*headings, extra(info, "group")])),
         kind=kind,
         takes=type_in_words(info.annotation).replace("`", ""),
         choices=choices,
@@ -105,21 +103,17 @@ def _field(info: FieldInfo, path: tuple[str, ...]) -> FormField:
         default=None if required else info.get_default(call_default_factory=True),
         required=required,
         meaning=info.description or "",
-        unit=_extra(info, "unit", ""),
-        beginner=_extra(info, "level", "expert") == "beginner",
-        example=_extra(info, "example", None),
+        unit=extra(info, "unit") or "",
+        beginner=extra(info, "level") == "beginner",
+        example=extra(info, "example"),
     )
 
 
 def _shape(annotation: Any) -> tuple[Kind, tuple[str, ...], bool]:
     """How a type is edited, the words it takes, and whether nothing is a value."""
-    parts = [annotation]
-    if get_origin(annotation) in (Union, types.UnionType):
-        parts = [part for part in get_args(annotation) if part is not type(None)]
-        nullable = len(parts) < len(get_args(annotation))
-    else:
-        nullable = False
-    words = tuple(str(word) for part in parts for word in _words(part))
+    parts = alternatives(annotation)
+    nullable = type(None) in get_args(annotation)
+    words = tuple(word for part in parts for word in literal_words(part))
     if len(parts) > 1:
         return "mixed", words, nullable
     (only,) = parts
@@ -127,19 +121,10 @@ def _shape(annotation: Any) -> tuple[Kind, tuple[str, ...], bool]:
     if origin is Literal:
         return "choice", words, nullable
     if origin is list:
-        inner = tuple(str(word) for word in _words(get_args(only)[0]))
+        inner = literal_words(get_args(only)[0])
         return ("choices", inner, nullable) if inner else ("list", (), nullable)
     if origin is dict:
         return "mapping", (), nullable
     if only is bool:
         return "switch", ("true", "false"), nullable
     return ("number" if only in (int, float) else "text"), (), nullable
-
-
-def _words(annotation: Any) -> tuple[Any, ...]:
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
-
-
-def _extra(info: FieldInfo, key: str, silent: Any) -> Any:
-    declared = info.json_schema_extra
-    return declared.get(key, silent) if isinstance(declared, dict) else silent
