@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from ..engine.models import quantisation
 from ..errors import LuthierError
 from ..spec import ModelSection
 
@@ -128,13 +129,7 @@ def _device_map(section: ModelSection, device: torch.device) -> Any:
 
 
 def _quantisation(section: ModelSection, device: torch.device) -> BitsAndBytesConfig | None:
-    if section.load_in_4bit:
-        bfloat = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
-        compute = torch.bfloat16 if bfloat else torch.float16
-        return BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=section.bnb_4bit_quant_type,
-            bnb_4bit_use_double_quant=section.bnb_4bit_use_double_quant,
-            bnb_4bit_compute_dtype=compute,
-        )
-    return BitsAndBytesConfig(load_in_8bit=True) if section.load_in_8bit else None
+    if not (section.load_in_4bit or section.load_in_8bit):
+        return None
+    bfloat = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+    return quantisation(section, torch.bfloat16 if bfloat else torch.float16)

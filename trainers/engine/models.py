@@ -63,7 +63,7 @@ def load_model(spec: GradientSpec, precision: str, device: str) -> Any:
     if section.device_map is not None:
         options["device_map"] = section.device_map
     if section.load_in_4bit or section.load_in_8bit:
-        options["quantization_config"] = _quantisation(section, precision)
+        options["quantization_config"] = quantisation(section, _COMPUTE[precision])
         # A quantised model cannot be moved, so it is loaded where it is to stay.
         options.setdefault("device_map", {"": _own_device(device)})
     model = AutoModelForCausalLM.from_pretrained(section.name_or_path, **options)
@@ -75,14 +75,19 @@ def load_model(spec: GradientSpec, precision: str, device: str) -> Any:
     return model
 
 
-def _quantisation(section: ModelSection, precision: str) -> BitsAndBytesConfig:
+def quantisation(section: ModelSection, compute: torch.dtype) -> BitsAndBytesConfig:
+    """How bitsandbytes loads the weights of a section that asks for 4 or 8 bits.
+
+    Args:
+        compute: number type in which 4-bit weights are multiplied.
+    """
     if section.load_in_8bit:
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=section.bnb_4bit_quant_type,
         bnb_4bit_use_double_quant=section.bnb_4bit_use_double_quant,
-        bnb_4bit_compute_dtype=_COMPUTE[precision],
+        bnb_4bit_compute_dtype=compute,
     )
 
 
