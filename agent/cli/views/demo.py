@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from ... import text
@@ -43,7 +46,17 @@ def show_next_steps(here: Invocation, run_id: str, seconds: float, *, well: bool
     if not well:
         here.say("The adapter did not learn what it should have: see luthier logs " + run_id)
         return
-    here.say(
-        f"Trained and compared in {text.duration(seconds)}. Talk to it with: luthier chat "
-        f"{run_id}, or train your own: luthier init llm-sft"
-    )
+    command = _command()
+    here.say(f"Trained and compared in {text.duration(seconds)}. Talk to it, or train your own:")
+    here.say(f"  {command} chat {run_id}")
+    here.say(f"  {command} init llm-sft")
+
+
+def _command() -> str:
+    """``luthier``, or its path where the shell would not find it by name."""
+    called = Path(sys.argv[0])
+    found = shutil.which(called.name)
+    if called.name != "luthier" or (found and Path(found).resolve() == called.resolve()):
+        return "luthier"
+    here = Path.cwd()
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)
