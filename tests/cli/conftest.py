@@ -107,6 +107,20 @@ class Terminal:
         """Press keys; ``\\x03`` is ctrl-c, ``\\x04`` ctrl-d."""
         os.write(self._controller, text.encode())
 
+    def clear_line(self, seconds: float = 120) -> None:
+        """Press ctrl-c at a prompt until there is a new one.
+
+        Python loses a signal that comes between readline's painting of the prompt and its waiting
+        for keys.
+        """
+        deadline = time.monotonic() + seconds
+        while b"> " not in self.painted:
+            assert time.monotonic() < deadline, "no new prompt came"
+            self.type("\x03")
+            if select.select([self._controller], [], [], 1.0)[0]:
+                assert self._read(deadline), "the command ended"
+        self.until("> ")
+
     def close(self) -> None:
         """Take the terminal away and end the command, however it stands."""
         self._process.kill()

@@ -106,8 +106,7 @@ def test_a_chat_on_a_terminal(result: tuple[Luthier, str], terminal: type[Termin
     chat.until("> May 5 1999")
     chat.type(" and more\r")
     chat.until("> ")
-    chat.type("\x03")
-    chat.until("> ")
+    chat.clear_line()
     chat.type("\x04")
     code, painted = chat.end()
     assert code == 0
