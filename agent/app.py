@@ -10,7 +10,20 @@ from fastapi.openapi.utils import get_openapi
 
 from luthier import __version__
 
-from .api import agent, chats, hardware, openai, refusals, results, runs, stream
+from .api import (
+    agent,
+    chats,
+    estimates,
+    hardware,
+    hosts,
+    openai,
+    predictions,
+    presets,
+    refusals,
+    results,
+    runs,
+    stream,
+)
 from .api.errors import replies
 from .services import Services
 
@@ -42,7 +55,8 @@ def create_app(services: Services, *, end: Callable[[], None]) -> FastAPI:
     )
     app.state.services = services
     app.state.end = end
-    for part in (agent, runs, results, stream, hardware, chats, openai):
+    parts = (agent, runs, results, stream, hardware, hosts, presets, estimates, chats, predictions)
+    for part in (*parts, openai):
         app.include_router(part.router)
     refusals.install(app)
     app.openapi = lambda: _true_schema(app)  # type: ignore[method-assign]

@@ -5,28 +5,39 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter
 
 from .connection import Connection
 from .errors import LostError, UnavailableError
+from .host_client import HostClient
 from .models import (
     AgentStatus,
     BatchReply,
     BatchRequest,
     Chat,
+    DeviceWish,
+    EstimateReply,
+    EstimateRequest,
     FileInfo,
+    FitReply,
+    FitRequest,
     GenerateChunk,
     GenerateRequest,
     HardwareSample,
     HostReport,
     Message,
     OpenChatRequest,
+    PredictChunk,
+    PredictRequest,
     Preset,
+    PresetProblems,
+    PresetText,
     Run,
     RunDetail,
     Series,
@@ -89,6 +100,11 @@ class Client:
     ) -> None:
         self.close()
 
+    @cached_property
+    def hosts(self) -> HostClient:
+        """Requests about the hosts that runs can execute on."""
+        return HostClient(self._connection)
+
     def close(self) -> None:
         """Close the connection; runs and the agent go on."""
         self._connection.close()
@@ -111,9 +127,34 @@ class Client:
         """One task with the JSON schema of its settings."""
         return self._get(f"/v1/tasks/{quote(task_id, safe='')}", TaskDetail)
 
-    def presets(self) -> list[Preset]:
-        """The ready parts of specs."""
-        return self._list("/v1/presets", Preset)
+    def presets(self, task: str | None = None) -> list[Preset]:
+        """The ready parts of specs, one's own among them; those of one task, or all."""
+        return self._list("/v1/presets", Preset, {"task": task})
+
+    def preset(self, name: str) -> Preset:
+        """One preset by its name, such as llm-sft/balanced."""
+        return self._get(_preset_path(name), Preset)
+
+    def preset_text(self, name: str) -> str:
+        """A preset as YAML; of one's own the very file."""
+        return self._get(f"{_preset_path(name)}/text", PresetText).text
+
+    def preset_problems(self) -> PresetProblems:
+        """What is wrong with one's own presets."""
+        return self._get("/v1/presets/problems", PresetProblems)
+
+    def copy_preset(self, name: str, new: str) -> Preset:
+        """Make a preset of one's own; ``new`` is TASK/NAME, or NAME for the same task."""
+        return self._post(f"{_preset_path(name)}/copy", Preset, {"name": new})
+
+    def write_preset(self, name: str, text: str) -> Preset:
+        """Keep YAML text as a preset of one's own."""
+        response = self._connection.request("PUT", _preset_path(name), json={"text": text})
+        return Preset.model_validate_json(response.content)
+
+    def remove_preset(self, name: str) -> None:
+        """Delete a preset of one's own."""
+        self._connection.request("DELETE", _preset_path(name))
 
     def hardware(self) -> HostReport:
         """The hardware of this host now."""
@@ -151,6 +192,55 @@ class Client:
         """
         body = _spec_body(spec, source, overrides, working_directory)
         return self._post("/v1/runs", RunDetail, body)
+
+    def estimate(
+        self,
+        spec: str | dict[str, Any],
+        *,
+        exact: bool = False,
+        host: str | None = None,
+        device: DeviceWish | None = None,
+        data: Literal["ignore", "known", "measure"] = "known",
+        source: str = "spec",
+        overrides: Sequence[str] = (),
+        working_directory: Path | None = None,
+    ) -> EstimateReply:
+        """The memory that a spec takes, whether it fits, and what could change.
+
+        Args:
+            exact: build the real model in a worker; takes seconds.
+            host: where; silent: the spec's own.
+            device: what to assume instead of the host's own devices.
+            data: whether row lengths are measured (seconds the first time), or only used when
+                an earlier measurement knows them.
+        """
+        body = _spec_body(spec, source, overrides, working_directory)
+        request = EstimateRequest(**body, host=host, device=device or DeviceWish(), data=data)
+        path = "/v1/estimate/exact" if exact else "/v1/estimate"
+        return self._post(path, EstimateReply, request.model_dump(), timeout=None)
+
+    def fit(
+        self,
+        spec: str | dict[str, Any],
+        *,
+        host: str | None = None,
+        device: DeviceWish | None = None,
+        data: Literal["ignore", "known", "measure"] = "known",
+        keep: Sequence[str] = (),
+        source: str = "spec",
+        overrides: Sequence[str] = (),
+        working_directory: Path | None = None,
+    ) -> FitReply:
+        """The fastest settings that fit, each change with its reason.
+
+        Args:
+            keep: settings that must stay, such as training.max_length. Others as in estimate.
+        """
+        body = _spec_body(spec, source, overrides, working_directory)
+        request = FitRequest(
+            **body, host=host, device=device or DeviceWish(), data=data, keep=list(keep)
+        )
+        return self._post("/v1/fit", FitReply, request.model_dump(), timeout=None)
 
     def runs(self, states: Iterable[RunState] = (), *, limit: int | None = None) -> list[Run]:
         """Runs, newest first; of the given states only, when there are any."""
@@ -344,6 +434,16 @@ class Client:
         path = f"/v1/chats/{quote(chat_id, safe='')}/batch"
         return self._post(path, BatchReply, request.model_dump(), timeout=None)
 
+    # -- predictions -------------------------------------------------------------------------
+
+    def predict(self, run: str, request: PredictRequest) -> Iterator[PredictChunk]:
+        """Predictions as they are made: first the total, then one a piece, last ``finish``."""
+        with self._connection.opened(
+            "POST", _run_path(run, "predict"), json=request.model_dump(), timeout=None, stream=True
+        ) as response:
+            for event in decode_events(response.iter_lines()):
+                yield PredictChunk.model_validate_json(event.data)
+
     # -- how it is asked ---------------------------------------------------------------------
 
     def _get(self, path: str, model: type[_Model], params: dict[str, Any] | None = None) -> _Model:
@@ -365,6 +465,11 @@ class Client:
 
 def _run_path(run: str, *rest: str) -> str:
     return "/v1/runs/" + "/".join(quote(part, safe="") for part in (run, *rest))
+
+
+def _preset_path(name: str) -> str:
+    task, _, kind = name.partition("/")
+    return f"/v1/presets/{quote(task, safe='')}/{quote(kind, safe='+')}"
 
 
 def _spec_body(

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from luthier import __version__
@@ -19,9 +20,13 @@ from luthier.trainers.errors import LuthierError
 from .api.openai_tcp import OpenAiServer, serve_openai
 from .app import create_app
 from .chat.sessions import ChatSessions
+from .estimating import Estimator
 from .hardware.monitor import HardwareMonitor
+from .hosts.chatting import place_on
+from .hosts.hosts import Hosts
 from .lock import only_agent
 from .paths import Home
+from .predicting.predictors import Predictors
 from .problems import Problems
 from .runs.manager import RunManager
 from .server import AgentServer, listening
@@ -156,16 +161,31 @@ class Agent:
         problems = Problems()
         stream = Stream(self._store)
         monitor = HardwareMonitor(self._home.path, self._settings.cpu_slots)
-        runs = RunManager(self._home, self._settings, self._store, stream, monitor, problems)
-        chats = ChatSessions(self._home, self._settings, runs.detail_now, list_runs=runs.runs)
+        hosts = Hosts(self._home.path / "hosts", self._settings, monitor)
+        for problem in hosts.problems:
+            problems.set("hosts", problem)
+        runs = RunManager(self._home, self._settings, self._store, stream, hosts, problems)
+        chats = ChatSessions(
+            self._home,
+            self._settings,
+            runs.detail_now,
+            list_runs=runs.runs,
+            place=partial(place_on, hosts),
+        )
+        predictors = Predictors(self._home, self._settings)
         services = Services(
             home=self._home,
             settings=self._settings,
             store=self._store,
             stream=stream,
             runs=runs,
+            hosts=hosts,
             hardware=monitor,
             chats=chats,
+            predictors=predictors,
+            estimator=Estimator(
+                hosts, runs.holders, lambda device, spec: None, offline=self._settings.offline
+            ),
             problems=problems,
             started_at=time.time(),
         )
@@ -176,6 +196,7 @@ class Agent:
         finally:
             watch.cancel()
             await runs.close()
+            await asyncio.to_thread(hosts.close)
             _log.info("ended")
 
     async def _serve_http(self, services: Services) -> None:
@@ -190,6 +211,7 @@ class Agent:
             # What streams would never end by itself.
             services.stream.close()
             await services.chats.shutdown()
+            await services.predictors.shutdown()
             server.end()
             if tcp is not None:
                 await tcp.close()

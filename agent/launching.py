@@ -115,10 +115,11 @@ class Observation:
 
     ``gone``: it was started, but its supervisor lives no more and left no report (killed, the
     machine restarted); processes of it may be left, which :func:`end_strays` ends.
+    ``unknown``: its host has not told yet.
     ``heartbeat_at`` is the Unix time of the supervisor's last sign of life.
     """
 
-    state: Literal["not_started", "running", "ended", "gone"]
+    state: Literal["not_started", "running", "ended", "gone", "unknown"]
     identity: SupervisorIdentity | None = None
     exit: ExitReport | None = None
     heartbeat_at: float | None = None

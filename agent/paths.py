@@ -67,6 +67,11 @@ class Home:
         return self.path / "settings.yaml"
 
     @property
+    def presets(self) -> Path:
+        """The person's own presets, ``<task>/<name>.yaml``."""
+        return self.path / "presets"
+
+    @property
     def socket(self) -> Path:
         """The API's socket: in the home, or in the runtime folder when that path is too long."""
         inside = self.path / "agent.sock"

@@ -12,7 +12,10 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .chat.sessions import ChatSessions
+    from .estimating import Estimator
     from .hardware.monitor import HardwareMonitor
+    from .hosts.hosts import Hosts
+    from .predicting.predictors import Predictors
     from .problems import Problems
     from .runs.manager import RunManager
     from .store import Store
@@ -31,8 +34,11 @@ class Services:
     store: Store
     stream: Stream
     runs: RunManager
+    hosts: Hosts
     hardware: HardwareMonitor
     chats: ChatSessions
+    predictors: Predictors
+    estimator: Estimator
     problems: Problems
     started_at: float
     tcp_port: int | None = None

@@ -76,13 +76,58 @@ class EvaluationEvent(_Event):
 
 
 class SampleEvent(_Event):
-    """A text the model wrote at an evaluation."""
+    """A text the model wrote at an evaluation, or that it was asked to score.
+
+    ``rewards`` says what the text earned, by the name of the reward.
+    """
 
     kind: Literal["sample"] = "sample"
     step: int
     prompt: str
     text: str
     expected: str | None = None
+    rewards: dict[str, float | None] = Field(default_factory=dict)
+
+
+class ReportEvent(_Event):
+    """A finding of an evaluation that is more than a number: a small table, ready to be drawn.
+
+    ``form`` says how to draw it. table: as it stands. matrix: the first column names rows, the
+    other cells are counts to shade. bars: the first column names, the second measures. curve: two
+    numbers a row. A later report of the same name takes the place of the earlier one.
+    """
+
+    kind: Literal["report"] = "report"
+    step: int
+    name: str
+    title: str
+    form: Literal["table", "matrix", "bars", "curve"] = "table"
+    columns: list[str]
+    rows: list[list[str | int | float | None]]
+    note: str = ""
+
+
+class MemoryEvent(_Event):
+    """The most memory that training took, measured. Sizes are in bytes.
+
+    ``source`` probe: one forward and backward pass over the longest batch, before step 1; run: all
+    steps of the attempt. ``peak`` is everything that the process took on the device: on a GPU what
+    torch had reserved and the driver's share, on the CPU the resident memory. ``allocated`` is the
+    part for tensors: on the CPU what was added since before the model was loaded. ``seconds`` is
+    how long a step of such batches takes, as far as the probe can tell; ``rows`` and ``length``
+    (tokens, 0 where there are none) are those of the probed batch.
+    """
+
+    kind: Literal["memory"] = "memory"
+    source: Literal["probe", "run"]
+    step: int = 0
+    device: str
+    device_name: str
+    peak: int
+    allocated: int
+    seconds: float | None = None
+    rows: int = 0
+    length: int = 0
 
 
 class CheckpointEvent(_Event):
@@ -128,6 +173,8 @@ Event = Annotated[
     | MetricsEvent
     | EvaluationEvent
     | SampleEvent
+    | ReportEvent
+    | MemoryEvent
     | CheckpointEvent
     | WarningEvent
     | ErrorEvent

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .errors import LuthierError
 from .run_folder import RunFolder
-from .spec import TextSpec
+from .spec import GradientSpec, RunSpec
 from .worker import read_run_spec
 
 _ONLY_FOR_RESUMING = (
@@ -51,6 +51,8 @@ def export(run: RunFolder, target: Path, *, merge: bool, checkpoint: int | None)
         raise LuthierError(f"{target} exists already.", hint="Name a new or an empty folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
     if merge:
+        if not isinstance(spec, GradientSpec):
+            raise LuthierError(f"There is nothing to merge in a result of {spec.task}.")
         from .engine.merge import merge_adapter
 
         print(f"merging {source} into {spec.model.name_or_path}", flush=True)
@@ -83,7 +85,7 @@ def _source(run: RunFolder, checkpoint: int | None) -> Path:
 
 
 def _write_card(
-    run: RunFolder, target: Path, spec: TextSpec, source: Path, checkpoint: int | None
+    run: RunFolder, target: Path, spec: RunSpec, source: Path, checkpoint: int | None
 ) -> None:
     from .engine.card import write_card
     from .engine.figures import figures_of

@@ -17,6 +17,7 @@ from .engine.job import Reporter, Result
 from .engine.outcome import run_to_the_end
 from .engine.stopping import StopWatch
 from .run_folder import AttemptFolder, RunFolder
+from .spec import GradientSpec
 from .worker import parse_arguments, read_run_spec, train
 
 
@@ -38,6 +39,8 @@ def _work(
 ) -> Result | None:
     spec = read_run_spec(run)
     prepare_environment(spec, run)
+    if not isinstance(spec, GradientSpec):
+        return train(run, attempt, spec, reporter, stop)
     with stop.interruptible():
         from .engine import launching  # loads torch
 

@@ -6,7 +6,6 @@ Started by ``luthier.trainers.launch``, in the same interpreter when the run has
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,25 +19,24 @@ from .engine.stopping import StopWatch
 from .errors import LuthierError
 from .registry import find_task
 from .run_folder import AttemptFolder, RunFolder
-from .spec import TextSpec
+from .spec import GradientSpec, RunSpec
 from .spec.file import load_spec
 
 
-def read_run_spec(run: RunFolder) -> TextSpec:
-    """The run's own spec. Raises LuthierError when it is not one that trains by gradient."""
-    spec = load_spec(run.spec)
-    if not isinstance(spec, TextSpec):
-        raise LuthierError(f"{run.spec}: task {spec.task} is not trained by this worker.")
-    return spec
+def read_run_spec(run: RunFolder) -> RunSpec:
+    """The run's own spec. Raises SpecError when it cannot work."""
+    return load_spec(run.spec)
 
 
 def train(
-    run: RunFolder, attempt: AttemptFolder, spec: TextSpec, reporter: Reporter, stop: StopWatch
+    run: RunFolder, attempt: AttemptFolder, spec: RunSpec, reporter: Reporter, stop: StopWatch
 ) -> Result:
     """Do one attempt's work in this process."""
     run.checkpoints.mkdir(parents=True, exist_ok=True)
-    adjustments = read_adjustments(attempt, spec)
-    apply_adjustments(spec, adjustments)
+    adjustments = None
+    if isinstance(spec, GradientSpec):
+        adjustments = read_adjustments(attempt, spec)
+        apply_adjustments(spec, adjustments)
     job = Job(
         spec=spec,
         run=run,
@@ -50,15 +48,14 @@ def train(
     )
     write_provenance(job)
     with stop.interruptible():
-        module, _, function = find_task(spec.task).train.partition(":")
-        training_function = getattr(importlib.import_module(module), function)
+        training_function = find_task(spec.task).imported("train")
     result: Result = training_function(job)
     return result
 
 
-def _given_checkpoint(spec: TextSpec) -> Path | None:
+def _given_checkpoint(spec: RunSpec) -> Path | None:
     """The checkpoint that the spec names. Raises LuthierError when it is none."""
-    if spec.training.resume_from_checkpoint is None:
+    if not isinstance(spec, GradientSpec) or spec.training.resume_from_checkpoint is None:
         return None
     folder = Path(spec.training.resume_from_checkpoint)
     if not (folder / "trainer_state.json").exists():

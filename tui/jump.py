@@ -37,11 +37,10 @@ class JumpOverlay(ModalScreen[None]):
     @staticmethod
     def targets(app: App[Any]) -> list[tuple[Widget, Offset]]:
         """What can be gone to on the screen in front, from top to bottom."""
-        found = [
-            (widget, widget.region.offset)
-            for widget in app.screen.focus_chain
-            if widget.region and app.screen.region.overlaps(widget.region)
-        ]
+        screen = app.screen
+        # What is scrolled out of sight has a region too.
+        seen = [(each, screen.find_widget(each).visible_region) for each in screen.focus_chain]
+        found = [(widget, region.offset) for widget, region in seen if region]
         return sorted(found, key=lambda each: (each[1].y, each[1].x))
 
     def compose(self) -> ComposeResult:

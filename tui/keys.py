@@ -116,6 +116,18 @@ TABLE: dict[str, dict[str, Key]] = {
         "task": Key("T", "task", "task", "Choose another task."),
         "start_over": Key("N", "start_over", "start over", "Put every setting back."),
     },
+    "memory": {
+        "auto": Key("a", "auto", "auto", "Let Auto choose what fits, and read its reasons."),
+        "measure": Key("m", "measure", "measure", "Measure the rows for a closer estimate."),
+        "first": Key("1", "alternative(1)", "change 1", "Make the first change offered."),
+        "second": Key("2", "alternative(2)", "change 2", "Make the second change offered."),
+        "third": Key("3", "alternative(3)", "change 3", "Make the third change offered."),
+        "fourth": Key("4", "alternative(4)", "change 4", "Make the fourth change offered."),
+        "fifth": Key("5", "alternative(5)", "change 5", "Make the fifth change offered."),
+    },
+    "fit": {
+        "take": Key("enter", "take", "take", "Take the settings.", 1),
+    },
     "field": {
         "edit": Key("enter", "select", "edit", "Change the setting, or pick it from a list.", 2),
         "reset": Key("backspace,delete", "reset", "default", "Put the setting back.", 10),

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from luthier.presets import Preset
-from luthier.trainers.spec.yaml_loader import dump_yaml
+from luthier.trainers.demo import demo_spec_text
+from luthier.trainers.spec.yaml_loader import dump_yaml, load_yaml
 
 from .setups import Setup, complaints, values_of
 
+DEMO = "demo"
 _WIDTH = 72
 
 
@@ -39,7 +41,22 @@ class Item:
         """What it stands under in the list."""
         if self.own:
             return "Saved setups"
+        if self.id == DEMO:
+            return "To see it work"
         return f"Presets of {self.task}"
+
+
+def demo_item() -> Item:
+    """The demo run, which can be looked at and changed before it is started."""
+    return Item(
+        id=DEMO,
+        name="Demo",
+        task="llm-sft",
+        description="Teaches a tiny model to write dates in ISO form. Model and data are part of "
+        "Luthier: nothing is fetched, and any machine does it in about a minute.",
+        text=demo_spec_text(),
+        own=False,
+    )
 
 
 def items(setups: Sequence[Setup], presets: Sequence[Preset]) -> list[Item]:
@@ -64,6 +81,8 @@ def form_values(item: Item, setup: Setup | None) -> dict[str, Any]:
     """The values that open the form of a new run with it. Raises LuthierError."""
     if setup is not None:
         return {**values_of(setup), "setup": setup.name}
+    if item.id == DEMO:
+        return dict(load_yaml(item.text))
     return {"task": item.task, "preset": item.id.removeprefix("preset:")}
 
 

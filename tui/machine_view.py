@@ -15,9 +15,9 @@ from .settings import InterfaceSettings
 
 DEVICE_COLUMNS = (
     Column("id", "device", 8),
-    Column("name", "name", 12, grow=3, rank=2, most=44),
+    Column("name", "name", 18, grow=3, rank=2, most=44),
     Column("memory_bar", "memory", 8, grow=2, rank=3, most=24),
-    Column("memory", "", 19, rank=1),
+    Column("memory", "", 16, rank=1),
     Column("busy_bar", "busy", 6, grow=1, rank=4, most=20),
     Column("busy", "", 4, right=True),
     Column("heat", "heat", 5, right=True, rank=5),
@@ -100,10 +100,7 @@ def device_cell(
         case "memory_bar":
             return _bar(used, total, column.width, glyphs)
         case "memory":
-            if total is None:
-                return Cell("")
-            return Cell(f"{interface.size(used)} of {interface.size(total)}" if used is not None
-                        else interface.size(total))  # fmt: skip
+            return Cell(share(interface.size(used), interface.size(total)))
         case "busy_bar":
             return _bar(device.utilisation, 100.0, column.width, glyphs)
         case "busy":
@@ -118,6 +115,14 @@ def device_cell(
             limit = f"/{device.power_limit:.0f}" if device.power_limit else ""
             return Cell(f"{device.power:.0f}{limit} W")
     return users_cell(device, runs)
+
+
+def share(used: str, total: str) -> str:
+    """``21.4/48.0 GiB``: the unit is said once when it is the same."""
+    figure, _, unit = used.partition(" ")
+    if not used or not total:
+        return total
+    return f"{figure if total.endswith(f' {unit}') else used}/{total}"
 
 
 def users_cell(device: Device, runs: Mapping[str, Run]) -> Cell:
@@ -166,5 +171,5 @@ def queue_cell(run: Run, column: Column, now: float) -> Cell:
         case "host":
             return Cell(printable(run.host), "muted")
         case "reason":
-            return Cell(printable(run.reason), "muted")
+            return Cell(printable(run.reason.removeprefix("Waits for ")), "muted")
     return Cell(age(now - run.created_at), "muted")

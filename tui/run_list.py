@@ -56,9 +56,14 @@ _STATE_ORDER = {state: place for place, state in enumerate((
 _LAST = (1, 0.0)
 
 
+_SAYS_LITTLE = ("model", "adapter", "merged", "final")
+
+
 def model_name(model: str) -> str:
-    """The last part of a model's path or id."""
-    return model.rstrip("/").rsplit("/", 1)[-1] or model
+    """The last part of a model's path or id; the last two where one alone says little."""
+    parts = model.rstrip("/").split("/")
+    least = 2 if parts[-1] in _SAYS_LITTLE else 1
+    return "/".join(parts[-least:]) or model
 
 
 def _known(value: float | None, sign: int) -> tuple[int, float]:
@@ -145,15 +150,15 @@ class Cells:
     Args:
         state: where the runs are.
         glyphs: what to draw with.
-        clock: tells the Unix time.
+        clock: tells the Unix time; silent: the system's.
     """
 
     def __init__(
-        self, state: ClientState, glyphs: Glyphs, clock: Callable[[], float] = time.time
+        self, state: ClientState, glyphs: Glyphs, clock: Callable[[], float] | None = None
     ) -> None:
         self._state = state
         self._glyphs = glyphs
-        self._clock = clock
+        self._clock = clock or time.time
 
     def __call__(self, run_id: str, column: Column) -> Cell:
         """The cell of a run; an empty one when it is gone."""

@@ -97,8 +97,8 @@ def _facts(run: Run, now: float) -> list[str]:
             facts.append(f"took {duration(run.ended_at - run.started_at)}")
         elif run.state.active:
             # Seconds would change the line all the time for nothing.
-            minutes = int(now - run.started_at) // 60 * 60
-            facts.append(f"for {duration(minutes)}" if minutes else "just started")
+            if minutes := int(now - run.started_at) // 60 * 60:
+                facts.append(f"for {duration(minutes).removesuffix(' 00 s')}")
     if not run.state.finished and run.reason:
         facts.append(_clean(run.reason))
     return facts

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
-import luthier.presets
+import luthier
 from luthier.trainers.errors import LuthierError
 from luthier.trainers.registry import Task, find_task, tasks
 
-from ..models import AgentStatus, ColumnInfo, Preset, TaskDetail, TaskInfo
+from ..models import AgentStatus, ColumnInfo, TaskDetail, TaskInfo
 from ..services import Services, services
 from .errors import ApiError, replies
 
@@ -57,14 +57,6 @@ def get_task(task_id: Annotated[str, Path(description="Such as llm-sft.")]) -> T
     return TaskDetail(**_info(task), parameters=task.spec.model_json_schema())
 
 
-@router.get("/presets", tags=["tasks"])
-def list_presets() -> list[Preset]:
-    """The ready parts of specs."""
-    return [
-        Preset.model_validate(preset, from_attributes=True) for preset in luthier.presets.presets()
-    ]
-
-
 def _info(task: Task) -> dict[str, object]:
     return {
         "id": task.id,
@@ -77,5 +69,7 @@ def _info(task: Task) -> dict[str, object]:
         "metrics": list(task.metrics),
         "default_model": task.default_model,
         "chats": task.chats,
+        "inputs": list(task.inputs.roles) if task.inputs else [],
+        "input_kind": task.inputs.kind if task.inputs and task.predict else None,
         "notes": list(task.notes),
     }

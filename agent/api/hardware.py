@@ -1,12 +1,13 @@
-"""The hardware of the agent's host."""
+"""The hardware of the agent's host and of others."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
+from ..hosts.local import LOCAL
 from ..models import HostReport
 from ..services import Services, services
 
@@ -14,7 +15,10 @@ router = APIRouter(prefix="/v1", tags=["hardware"])
 
 
 @router.get("/hardware")
-async def hardware(parts: Annotated[Services, Depends(services)]) -> HostReport:
+async def hardware(
+    parts: Annotated[Services, Depends(services)],
+    host: Annotated[str, Query(description="Which host.")] = LOCAL,
+) -> HostReport:
     """Processor, memory, disk and accelerators now, and which runs hold which device."""
-    leases = parts.runs.holders()
-    return await asyncio.to_thread(parts.hardware.report, leases, parts.settings.cpu_slots)
+    found = parts.hosts.get(host) if host == LOCAL else parts.hosts.known(host)
+    return await asyncio.to_thread(found.report, parts.runs.holders(host))

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from luthier.trainers.errors import LuthierError, ProblemsError
 
+from ..hosts.errors import HostUnreachableError
 from ..models import ErrorReply
 from ..services import services
 from ..store import DamagedDatabase, StoreUnavailable, UnknownRun
@@ -89,7 +90,7 @@ async def _luthier(request: Request, error: Exception) -> JSONResponse:
         return _reply(503, "The agent's database is damaged and is being rebuilt; try again.")
     if isinstance(error, ApiError):
         status = error.status
-    elif isinstance(error, StoreUnavailable):
+    elif isinstance(error, StoreUnavailable | HostUnreachableError):
         status = 503
     elif isinstance(error, UnknownRun):
         status = 404

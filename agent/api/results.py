@@ -27,6 +27,7 @@ Kind = Literal[
     "metrics",
     "evaluation",
     "sample",
+    "report",
     "checkpoint",
     "warning",
     "error",

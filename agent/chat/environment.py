@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
-def worker_environment(devices: Sequence[str], *, offline: bool) -> dict[str, str]:
-    """The agent's own environment, secrets included, with what decides about the worker.
+def worker_environment(
+    devices: Sequence[str], *, offline: bool, base: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """An environment with what decides about the worker.
 
     Args:
         devices: such as ``cpu`` or ``cuda:0``; none lets the worker look for itself.
         offline: the worker opens no connection.
+        base: what it has besides; silent: the agent's own environment, secrets included.
     """
     environment = {
-        **os.environ,
+        **(os.environ if base is None else base),
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         # Beside a training run, threads that spin while they wait would slow both.

@@ -18,6 +18,7 @@ from ..api.errors import ApiError
 from ..models import RunDetail
 
 BASE = "base"
+LOCAL = "local"
 # How these adapters begin takes something out of the base weights, so only they fit what is left.
 _CHANGING_STARTS = ("pissa", "olora")
 
@@ -43,6 +44,8 @@ class Plan:
             id of the run that made the model.
         version: changes when a run that made the model goes on.
         adapters: what to load onto it, the one that was asked for last at the end.
+        host: where the worker runs.
+        send_token: whether it may have the person's hub token there.
         devices: where to load it, such as ``("cpu",)`` or ``("cuda:0",)``; empty: the worker
             takes a GPU when there is one.
         offline: open no connection.
@@ -55,6 +58,8 @@ class Plan:
     own_voice: str = BASE
     version: int = 0
     adapters: tuple[Adapter, ...] = ()
+    host: str = LOCAL
+    send_token: bool = False
     devices: tuple[str, ...] = ()
     offline: bool = False
     exclusive: str = ""
@@ -73,6 +78,7 @@ class Plan:
         return (
             (self.model, self.own_voice, self.version, self.exclusive)
             == (other.model, other.own_voice, other.version, other.exclusive)
+            and self.host == other.host
             and (self.devices == other.devices or not self.devices or not other.devices)
             # peft takes one kind of adapter on a model, and a name stands for one adapter.
             and len({adapter.kind for adapter in adapters}) <= 1
@@ -163,9 +169,12 @@ def _run_section(run: RunDetail) -> ModelSection:
 
 def _placement(run: RunDetail, offline: bool) -> dict[str, Any]:
     """Where the run's last attempt was, and whether connections may be opened."""
+    launch = run.spec.get("launch", {})
     return {
+        "host": run.host,
+        "send_token": bool(launch.get("send_hub_token")),
         "devices": tuple(run.attempts[-1].devices) if run.attempts else (),
-        "offline": offline or bool(run.spec.get("launch", {}).get("offline")),
+        "offline": offline or bool(launch.get("offline")),
     }
 
 

@@ -1,19 +1,16 @@
-"""One chat worker process: started, asked and ended without blocking the event loop."""
+"""A process that is asked by lines, such as a chat worker, without blocking the event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import signal
-import sys
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import psutil
 from pydantic import ValidationError
+from typing_extensions import Self
 
 from luthier.trainers.chat.protocol import (
     Added,
@@ -21,16 +18,12 @@ from luthier.trainers.chat.protocol import (
     Failed,
     Finished,
     Ready,
-    Reply,
     encode,
     parse_reply,
 )
 from luthier.trainers.errors import LuthierError
 
-_MODULE = "luthier.trainers.chat.worker"
-# The longest line is one whole answer of a batch.
-_LINE_BYTES = 16 * 1024**2
-_LAST = (Ready, Added, Finished, Failed)
+from .pipe import LocalPipe, Pipe
 
 
 class WorkerLostError(LuthierError):
@@ -38,45 +31,44 @@ class WorkerLostError(LuthierError):
 
 
 class WorkerProcess:
-    """A worker in its own process group, with its errors in a log file.
+    """A worker and who waits for its replies; make one with :meth:`start` or over a pipe.
 
-    Use :meth:`start`. Requests of several tasks may overlap; the worker takes them in order.
+    Requests of several tasks may overlap; the worker takes them in order.
+
+    Attributes:
+        module: what Python runs.
+        name: what people call it.
+        last: the replies that are the last ones to their request.
+        parse: reads one line.
+        cancel: makes the request that cancels another one.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
-        self._process = process
-        self._log = log
+    module: ClassVar[str] = "luthier.trainers.chat.worker"
+    name: ClassVar[str] = "chat worker"
+    last: ClassVar[tuple[type[Any], ...]] = (Ready, Added, Finished, Failed)
+    parse: ClassVar[Callable[[bytes], Any]] = staticmethod(parse_reply)
+    cancel: ClassVar[type[Any]] = Cancel
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Queue[Reply | None]] = {}
+        self._waiting: dict[int, asyncio.Queue[Any]] = {}
         self._reason = ""
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, environment: Mapping[str, str], log: Path) -> WorkerProcess:
-        """Start a worker; it answers once it has imported what it needs.
+    async def start(cls, environment: Mapping[str, str], log: Path) -> Self:
+        """Start a worker on this host; it answers once it has imported what it needs.
 
         Raises:
             OSError: the log cannot be written or no process be started.
         """
-        with log.open("ab") as errors:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                _MODULE,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                env=dict(environment),
-                cwd=log.parent,
-                start_new_session=True,
-                limit=_LINE_BYTES,
-            )
-        return cls(process, log)
+        return cls(await LocalPipe.start(cls.module, cls.name, environment, log))
 
     @property
     def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
+        """The process's id, on its host."""
+        return self._pipe.pid
 
     @property
     def gone(self) -> bool:
@@ -89,13 +81,10 @@ class WorkerProcess:
         return self._reason if self.gone else ""
 
     def memory(self) -> int | None:
-        """Resident bytes; None once it has ended."""
-        try:
-            return int(psutil.Process(self.pid).memory_info().rss)
-        except psutil.Error:
-            return None
+        """Resident bytes; None once it has ended, or on another host."""
+        return self._pipe.memory()
 
-    async def replies(self, make: type[Any], **fields: Any) -> AsyncGenerator[Reply, None]:
+    async def replies(self, make: type[Any], **fields: Any) -> AsyncGenerator[Any, None]:
         """Send a request and yield its replies, the last one included.
 
         A caller that closes this before its end cancels the request.
@@ -104,7 +93,7 @@ class WorkerProcess:
             WorkerLostError: the worker ended first.
         """
         number = next(self._numbers)
-        queue: asyncio.Queue[Reply | None] = asyncio.Queue()
+        queue: asyncio.Queue[Any] = asyncio.Queue()
         self._waiting[number] = queue
         finished = False
         try:
@@ -114,14 +103,14 @@ class WorkerProcess:
                 if reply is None:
                     finished = True
                     raise WorkerLostError(self._reason)
-                finished = isinstance(reply, _LAST)
+                finished = isinstance(reply, self.last)
                 yield reply
         finally:
             del self._waiting[number]
             if not finished:
-                self._send(Cancel(id=number))
+                self._send(self.cancel(id=number))
 
-    async def ask(self, make: type[Any], **fields: Any) -> Reply:
+    async def ask(self, make: type[Any], **fields: Any) -> Any:
         """Send a request that has one reply. Raises WorkerLostError."""
         async with aclosing(self.replies(make, **fields)) as replies:
             return await anext(replies)
@@ -129,7 +118,7 @@ class WorkerProcess:
     def cancel_all(self) -> None:
         """Cancel whatever is asked for now; its replies end with ``cancelled``."""
         for number in self._waiting:
-            self._send(Cancel(id=number))
+            self._send(self.cancel(id=number))
 
     async def end(self, reason: str) -> None:
         """Kill the process group and wait until it is gone.
@@ -139,36 +128,22 @@ class WorkerProcess:
         """
         if not self.gone:
             self._reason = self._reason or reason
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self._pipe.kill()
         await asyncio.shield(self._reader)
 
     def _send(self, message: Any) -> None:
-        stdin = self._process.stdin
-        if stdin is not None and not stdin.is_closing():
-            stdin.write(encode(message))
+        self._pipe.write(encode(message))
 
     async def _read(self) -> None:
-        stdout = self._process.stdout
-        assert stdout is not None
         try:
-            while line := await stdout.readline():
-                reply = parse_reply(line)
+            while line := await self._pipe.readline():
+                reply = type(self).parse(line)
                 if queue := self._waiting.get(reply.id):
                     queue.put_nowait(reply)
         except (ValidationError, ValueError) as error:
-            self._reason = f"The chat worker said something that makes no sense: {error!r}."
-            os.killpg(self.pid, signal.SIGKILL)
-        code = await self._process.wait()
-        self._reason = self._reason or await asyncio.to_thread(self._explain, code)
+            self._reason = f"The {self.name} said something that makes no sense: {error!r}."
+            self._pipe.kill()
+        explained = await self._pipe.explain()
+        self._reason = self._reason or explained
         for queue in self._waiting.values():
             queue.put_nowait(None)
-
-    def _explain(self, code: int) -> str:
-        if code < 0:
-            name = signal.Signals(-code).name
-            hint = "; memory may have run out" if -code == signal.SIGKILL else ""
-            return f"The chat worker was killed by signal {-code} ({name}){hint}."
-        lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
-        return f"The chat worker ended with code {code}: {last} (log: {self._log})"

@@ -22,6 +22,8 @@ from luthier.trainers.chat.protocol import (
     Token,
 )
 from luthier.trainers.chat.sampling import Choice, choose
+from luthier.trainers.errors import LuthierError
+from luthier.trainers.spec import ModelSection
 
 from ..api.errors import ApiError
 from ..models import (
@@ -33,7 +35,7 @@ from ..models import (
     GenerateRequest,
     Sampling,
 )
-from .environment import worker_environment
+from .place import Place
 from .plan import Adapter, Plan
 from .process import WorkerLostError, WorkerProcess
 
@@ -46,8 +48,9 @@ class Session:
     One client at a time is answered; the others wait in the order in which they came.
     """
 
-    def __init__(self, chat_id: str, plan: Plan, log: Path) -> None:
+    def __init__(self, chat_id: str, plan: Plan, log: Path, place: Place) -> None:
         self.id = chat_id
+        self._place = place
         self.plan = plan
         self.log = log
         self._worker: WorkerProcess | None = None
@@ -138,26 +141,31 @@ class Session:
                 reply = await worker.ask(
                     AddVoice,
                     name=adapter.name,
-                    path=str(adapter.path),
+                    path=await self._place.path(str(adapter.path)),
                     system_prompt=adapter.system_prompt,
                 )
                 if isinstance(reply, Failed):
                     self._refuse(adapter, reply.message)
                 else:
                     self._loaded.append(adapter.name)
-        except (WorkerLostError, OSError) as error:
+        except (LuthierError, OSError) as error:
             self._error = str(error)
         self._used_at = time.monotonic()
 
     async def _start(self) -> WorkerProcess:
         self._loaded, self._refused, self._error = [], {}, ""
-        environment = worker_environment(self.plan.devices, offline=self.plan.offline)
-        self._worker = worker = await WorkerProcess.start(environment, self.log)
+        pipe = await self._place.start(
+            self.plan.devices,
+            offline=self.plan.offline,
+            token=self.plan.send_token,
+            log=self.log,
+        )
+        self._worker = worker = WorkerProcess(pipe)
         if self._closed:
             await self._end_worker(_CLOSED)
         reply = await worker.ask(
             Load,
-            model=self.plan.model,
+            model=await self._model(),
             voice=self.plan.own_voice,
             system_prompt=self.plan.system_prompt,
         )
@@ -168,6 +176,14 @@ class Session:
             self._device = reply.device
             self._loaded.append(self.plan.own_voice)
         return worker
+
+    async def _model(self) -> ModelSection:
+        """The model section, its paths as they are where the worker is."""
+        section = self.plan.model
+        changes = {"name_or_path": await self._place.path(section.name_or_path)}
+        if section.tokenizer:
+            changes["tokenizer"] = await self._place.path(section.tokenizer)
+        return section.model_copy(update=changes)
 
     def _refuse(self, adapter: Adapter, reason: str) -> None:
         # It is no voice of this chat then, least of all the one that answers by default.

@@ -10,6 +10,7 @@ from ..api.errors import ApiError
 from ..models import Chat, OpenChatRequest, Run, RunDetail
 from ..paths import Home
 from ..settings import Settings
+from .place import LocalPlace, Place
 from .plan import BASE, Plan, plan_base, plan_model, plan_runs
 from .session import Session
 
@@ -28,6 +29,7 @@ class ChatSessions:
         settings: the idle time and whether the agent is offline.
         find_run: the run of an id, unique prefix or unique name; raises ApiError.
         list_runs: every run, for the list of models; none are listed without it.
+        place: where workers of a host run; everywhere is here without it.
 
     Make one inside a running event loop, and call :meth:`shutdown` at the agent's end.
     """
@@ -39,11 +41,13 @@ class ChatSessions:
         find_run: Callable[[str], RunDetail],
         *,
         list_runs: Callable[[], Sequence[Run]] = tuple,
+        place: Callable[[str], Place] = lambda host: LocalPlace(),
     ) -> None:
         self.find_run = find_run
         self.list_runs = list_runs
         self._folder = home.path / "chats"
         self._settings = settings
+        self._place = place
         self._sessions: dict[str, Session] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
 
@@ -111,7 +115,8 @@ class ChatSessions:
         chat_id = secrets.token_hex(4)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_old_logs()
-        session = Session(chat_id, plan, self._folder / f"{chat_id}.log")
+        log = self._folder / f"{chat_id}.log"
+        session = Session(chat_id, plan, log, self._place(plan.host))
         self._sessions[chat_id] = session
         self._watchers[chat_id] = asyncio.create_task(self._watch(session))
         session.want(plan)

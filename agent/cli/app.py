@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from .commands import agent, chat, data, demo, machine, results, runs, specs, watching
+from .commands import (
+    agent,
+    chat,
+    data,
+    demo,
+    estimating,
+    hosts,
+    machine,
+    predict,
+    presets,
+    results,
+    runs,
+    specs,
+    watching,
+)
 from .invocation import Invocation, home_from
 from .options import flag
 
@@ -18,10 +32,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
-for group in (demo, specs, runs, watching, results, chat):
+for group in (demo, specs, estimating, runs, watching, results, predict, chat):
     group.register(app)
+app.add_typer(presets.app, name="presets", rich_help_panel="Specs and data")
 app.add_typer(data.app, name="data", rich_help_panel="Specs and data")
 machine.register(app)
+app.add_typer(hosts.app, name="host", rich_help_panel="Other machines")
 app.add_typer(agent.app, name="agent", rich_help_panel="This machine")
 
 

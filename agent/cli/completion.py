@@ -14,13 +14,15 @@ def complete_tasks(incomplete: str) -> list[tuple[str, str]]:
     return [(task.id, task.title) for task in tasks().values() if task.id.startswith(incomplete)]
 
 
-def complete_presets(incomplete: str) -> list[tuple[str, str]]:
-    """Preset names with their titles."""
-    from luthier.presets import presets
+def complete_presets(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Preset names with their titles, one's own among them."""
+    from luthier.presets import Library
 
-    return [
-        (preset.name, preset.title) for preset in presets() if preset.name.startswith(incomplete)
-    ]
+    from .invocation import home_from
+
+    home = home_from(context.find_root().params.get("home"))
+    known = Library(home.presets).presets()
+    return [(preset.name, preset.title) for preset in known if preset.name.startswith(incomplete)]
 
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:

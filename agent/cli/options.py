@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -45,4 +45,33 @@ RunNames = Annotated[
 TaskName = Annotated[
     str,
     typer.Argument(metavar="TASK", help="Task id, such as llm-sft.", autocompletion=complete_tasks),
+]
+HostName = Annotated[
+    str | None,
+    typer.Option("--host", metavar="HOST", help="Silent: the spec's own.", show_default=False),
+]
+AssumedMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--memory",
+        metavar="GIB",
+        min=0.001,
+        help="Assume a device with so much free memory instead of the host's own.",
+        show_default=False,
+    ),
+]
+AssumedKind = Annotated[
+    Literal["cpu", "cuda", "qaic"] | None,
+    typer.Option("--device", help="Kind of the assumed device; cuda.", show_default=False),
+]
+AssumedCount = Annotated[
+    int | None,
+    typer.Option("--count", min=1, help="How many there are; 1.", show_default=False),
+]
+DataLengths = Annotated[
+    bool,
+    typer.Option(
+        "--data/--no-data",
+        help="Measure the rows, seconds the first time; without, all count as the longest.",
+    ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -25,16 +25,29 @@ def starter_values(task: Task) -> dict[str, Any]:
     return {"task": task.id, **_required(task.spec, task)}
 
 
-def starter_spec(task: Task, preset: Preset | None = None) -> str:
+def starter_spec(
+    task: Task, preset: Preset | None = None, *, sample: Mapping[str, Any] | None = None
+) -> str:
     """YAML text of a spec in which every setting is written out.
 
     Settings for everybody stand as they are, each with its help, and so do those that the preset
-    sets; the others are commented out as ``#key: value``, so that deleting the ``#`` is enough
-    to change one.
+    or the sample sets; the others are commented out as ``#key: value``, so that deleting the
+    ``#`` is enough to change one.
+
+    Args:
+        task: what is trained.
+        preset: what to start from.
+        sample: ``section.key`` settings of a quick run on the task's sample data.
     """
     values = starter_values(task)
     spec = preset.apply(values) if preset else build_spec(values)
     origin = f"Preset {preset.name}: {preset.description}" if preset else "Everything is default."
+    if sample:
+        spec = build_spec(_changed(values, sample))
+        origin = (
+            "A quick test on sample data with a tiny random model: it shows that everything "
+            "works, not what a real model can do."
+        )
     lines = [
         f"# {task.title}. {task.sentence}",
         *_comment(origin, ""),
@@ -47,6 +60,16 @@ def starter_spec(task: Task, preset: Preset | None = None) -> str:
         *_settings(spec, build_spec(values), "", None),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _changed(values: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = {
+        name: dict(part) if isinstance(part, dict) else part for name, part in values.items()
+    }
+    for key, value in settings.items():
+        section, _, name = key.partition(".")
+        changed.setdefault(section, {})[name] = value
+    return changed
 
 
 def _required(model: type[BaseModel], task: Task) -> dict[str, Any]:

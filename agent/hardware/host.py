@@ -47,14 +47,25 @@ class CpuMeter:
 def cpu_device(percent: float, slots: int) -> Device:
     """The processors and their memory, as a device that ``slots`` runs may hold."""
     memory = psutil.virtual_memory()
+    device = cpu_device_of(
+        name=cpu_name(),
+        total=memory.total,
+        available=memory.available,
+        percent=percent,
+        slots=slots,
+    )
+    return device.model_copy(update={"temperature": _temperature()})
+
+
+def cpu_device_of(*, name: str, total: int, available: int, percent: float, slots: int) -> Device:
+    """The processors of any host as a device; memory in bytes."""
     return Device(
         id="cpu",
         kind="cpu",
-        name=cpu_name(),
-        memory_total=memory.total,
-        memory_used=memory.total - memory.available,
+        name=name,
+        memory_total=total,
+        memory_used=total - available,
         utilisation=percent,
-        temperature=_temperature(),
         slots=slots,
     )
 

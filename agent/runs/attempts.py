@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -10,18 +11,23 @@ from typing import Any
 
 from luthier.trainers.errors import LuthierError
 from luthier.trainers.run_folder import RunFolder
-from luthier.trainers.spec.file import load_spec
 
-from ..launching import request_stop, start_attempt
+from ..hosts.errors import HostUnreachableError
+from ..hosts.local import LOCAL
+from ..hosts.ssh_host import has_place
 from ..models import Attempt
 from ..states import RunState
 from .diagnosis import CHECK_INSTALLATION
 from .following import Follower
 from .parts import Parts
-from .plan import launch_plan
 from .record import RunRecord
 
 _log = logging.getLogger(__name__)
+_AGAIN_SECONDS = 0.5
+
+
+class _StoppedFirstError(LuthierError):
+    """Somebody does not want the attempt any more, and nothing of it has begun."""
 
 
 class Attempts:
@@ -75,7 +81,7 @@ class Attempts:
         """
         record = self._parts.book.records[run_id]
         attempt = self._parts.folder(run_id).attempt(record.attempts[-1].number)
-        await asyncio.to_thread(request_stop, attempt, now)
+        await asyncio.to_thread(self._parts.host(run_id).stop, attempt, now)
         await self._parts.book.change(run_id, RunState.STOPPING)
 
     async def close(self) -> None:
@@ -86,9 +92,11 @@ class Attempts:
 
     async def _launch(self, run_id: str, number: int, devices: Sequence[str]) -> None:
         book = self._parts.book
-        async with self._parts.lock(run_id):
+        # Another host may take long to be reached, and a stop must not wait for that.
+        quick = book.records[run_id].host == LOCAL
+        async with self._parts.lock(run_id) if quick else contextlib.nullcontext():
             try:
-                await asyncio.to_thread(self._start, run_id, number, devices)
+                await self._start_patiently(run_id, number, devices)
             except LuthierError as error:
                 await self._not_started(run_id, number, error)
                 return
@@ -111,11 +119,26 @@ class Attempts:
         )
         self._on_free()
 
-    def _start(self, run_id: str, number: int, devices: Sequence[str]) -> None:
-        folder = self._parts.folder(run_id)
-        launch = load_spec(folder.spec).launch
-        plan = launch_plan(self._parts.settings, folder, number, launch, devices)
-        start_attempt(folder.attempt(number), plan)
+    async def _start_patiently(self, run_id: str, number: int, devices: Sequence[str]) -> None:
+        """Start an attempt as soon as there is a way to its host. Raises LuthierError."""
+        folder, loop = self._parts.folder(run_id), asyncio.get_running_loop()
+        attempt = folder.attempt(number)
+
+        def tell(doing: str) -> None:
+            if attempt.stop_request.exists() and not has_place(attempt):
+                raise _StoppedFirstError("Stopped before it was started.")
+            loop.call_soon_threadsafe(self._parts.note_phase, run_id, doing)
+
+        while True:
+            host = self._parts.host(run_id)
+            try:
+                await asyncio.to_thread(host.start, folder, number, devices, tell)
+                self._parts.note_link(run_id)
+                return
+            except HostUnreachableError:
+                self._parts.note_link(run_id)
+                tell("waiting for the host")
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     def _spawn(self, run_id: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=run_id)

@@ -13,9 +13,13 @@ from luthier.trainers.errors import LuthierError
 from luthier.trainers.events import parse_event
 from luthier.trainers.spec.file import load_spec
 
-from ..launching import Observation, end_strays, request_stop
+from ..hosts.errors import HostUnreachableError
+from ..hosts.host import Host
+from ..launching import Observation
 from ..states import RunState
 from ..store import DamagedDatabase, StoreUnavailable, UnknownRun
+from .calibration import remember
+from .calibration import remember
 from .diagnosis import diagnose
 from .folding import fold
 from .parts import Parts
@@ -29,6 +33,7 @@ _TROUBLE_SECONDS = 1.0
 # A supervisor that an earlier agent was starting when it was killed shows up within this.
 _APPEAR_SECONDS = 5.0
 _EVENTS_AT_ONCE = 1000
+_FETCH_HINT = "Fetch them with: luthier host fetch RUN"
 
 
 class Follower:
@@ -40,7 +45,7 @@ class Follower:
         self._on_free = on_free
         self._number = parts.book.records[run_id].attempts[-1].number
         self._attempt = parts.folder(run_id).attempt(self._number)
-        self._watch = AttemptWatch(parts.store, run_id, self._attempt)
+        self._watch = AttemptWatch(parts.store, run_id, self._attempt, lambda: parts.host(run_id))
 
     async def follow(self) -> None:
         """Return when the attempt has ended and everything that it said is stored."""
@@ -49,11 +54,16 @@ class Follower:
         while True:
             look = await self._look()
             state = look.observation.state
+            if not self._record.state.active:
+                # Somebody has given its host up.
+                return None
             if state == "running":
                 await self._note_running(look)
             elif state == "not_started":
                 if time.monotonic() - began > _APPEAR_SECONDS and await self._abandon():
                     return None
+            elif state == "unknown":
+                began = time.monotonic()
             elif look.drained or look.trouble:
                 return await self._finish(look)
             else:
@@ -107,6 +117,7 @@ class Follower:
             record = fold(record, look.events)
         record = record.with_attempt(self._number, log_bytes=look.log_bytes)
         self._parts.book.note(record)
+        self._parts.note_link(self._run_id)
         if look.messages:
             self._parts.book.publish(*look.messages)
         if look.trouble:
@@ -128,11 +139,12 @@ class Follower:
         async with self._parts.lock(self._run_id):
             try:
                 # Should its supervisor come up after all, it finds the request and ends.
-                await asyncio.to_thread(request_stop, self._attempt, True)
+                await asyncio.to_thread(self._host.stop, self._attempt, True)
+                await asyncio.to_thread(self._host.end_strays, self._run_id, number)
             except LuthierError as error:
                 self._trouble(str(error))
                 return False
-            await asyncio.to_thread(end_strays, self._run_id, number)
+            self._host.forget(self._attempt)
             attempts = [entry for entry in self._record.attempts if entry.number != number]
             await self._parts.book.change(
                 self._run_id, RunState.LOST, RunState.QUEUED, attempts=attempts
@@ -143,14 +155,52 @@ class Follower:
     async def _finish(self, look: Look) -> None:
         observation = look.observation
         if observation.state == "gone":
-            await asyncio.to_thread(end_strays, self._run_id, self._number)
+            await self._patiently(lambda: self._host.end_strays(self._run_id, self._number))
             look = await self._look()
-        await self._end(observation)
+        missing = await self._collect()
+        self._host.forget(self._attempt)
+        await self._end(observation, missing)
         while not look.drained and self._known:
             await self._pause(look)
             look = await self._look()
+        await self._remember()
 
-    async def _end(self, observation: Observation) -> None:
+    async def _remember(self) -> None:
+        """Keep what the run took of its device; what cannot be kept now is at the next start."""
+        if not self._known:
+            return
+        view, folder = self._parts.book.view(self._run_id), self._parts.folder(self._run_id)
+        try:
+            await asyncio.to_thread(remember, self._parts.store, folder, view)
+        except (StoreUnavailable, UnknownRun) as error:
+            _log.warning("%s: %s", self._run_id, error)
+        except DamagedDatabase as error:
+            self._parts.book.on_damage(error)
+
+    async def _collect(self) -> str:
+        """Bring the results here; why that did not work, in a sentence."""
+        folder, loop = self._parts.folder(self._run_id), asyncio.get_running_loop()
+
+        def tell(doing: str) -> None:
+            loop.call_soon_threadsafe(self._parts.note_phase, self._run_id, doing)
+
+        try:
+            await self._patiently(lambda: self._host.collect(folder, tell))
+        except LuthierError as error:
+            _log.warning("%s: %s", self._run_id, error)
+            return f"Its results are not all here: {error}"
+        return ""
+
+    async def _patiently(self, work: Callable[[], None]) -> None:
+        """Do what needs the host, as soon as there is a way to it. Raises LuthierError."""
+        while True:
+            try:
+                return await asyncio.to_thread(work)
+            except HostUnreachableError:
+                self._parts.note_link(self._run_id)
+            await asyncio.sleep(_TROUBLE_SECONDS)
+
+    async def _end(self, observation: Observation, missing: str) -> None:
         report = observation.exit
         async with self._parts.lock(self._run_id):
             ending = await asyncio.to_thread(diagnose, self._attempt, report)
@@ -171,8 +221,9 @@ class Follower:
             await self._parts.book.change(
                 self._run_id,
                 *states,
-                reason=ending.reason,
-                hint=ending.hint,
+                reason=ending.reason or missing,
+                hint=ending.hint or (_FETCH_HINT if missing else ""),
+                unreachable_since=None,
                 attempts=record.attempts,
                 progress=record.progress.model_copy(update={"seconds_left": None}),
                 **changes,
@@ -187,6 +238,10 @@ class Follower:
             _log.warning("%s: not tried again: %s", self._run_id, error)
             return False
         return self._record.retries_used < spec.launch.retries
+
+    @property
+    def _host(self) -> Host:
+        return self._parts.host(self._run_id)
 
     @property
     def _known(self) -> bool:

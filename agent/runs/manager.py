@@ -12,7 +12,8 @@ from luthier.trainers.errors import LuthierError, Problem, SpecError
 from luthier.trainers.spec import RunSpec
 
 from ..api.errors import ApiError
-from ..hardware.monitor import HardwareMonitor
+from ..hosts.errors import HostError
+from ..hosts.hosts import Hosts
 from ..models import Run, RunDetail, SubmitRequest
 from ..paths import Home
 from ..problems import Problems
@@ -48,14 +49,13 @@ class RunManager:
         settings: Settings,
         store: Store,
         stream: Stream,
-        monitor: HardwareMonitor,
+        hosts: Hosts,
         problems: Problems,
     ) -> None:
         self._book = RunBook(home, store, stream, problems)
-        self._parts = Parts(home, settings, store, self._book, problems)
-        self._monitor = monitor
+        self._parts = Parts(home, settings, store, self._book, problems, hosts)
         self._attempts = Attempts(self._parts, self._look_again)
-        self._scheduler = Scheduler(self._parts, monitor.devices, self._attempts.begin)
+        self._scheduler = Scheduler(self._parts, self._attempts.begin)
         self._tasks: list[asyncio.Task[None]] = []
 
     def database_is_damaged(self, error: DamagedDatabase) -> None:
@@ -84,7 +84,7 @@ class RunManager:
             self._attempts.adopt(record.id)
         self._work(self._book.keep_writing())
         self._work(self._scheduler.work())
-        self._work(keep_sampling(self._parts, self._monitor.sample))
+        self._work(keep_sampling(self._parts))
         self._work(reindex(self._parts, rebuilt=rebuilt))
         self._look_again()
 
@@ -128,11 +128,11 @@ class RunManager:
         spec = read_spec(self._parts.folder(record.id)) or {}
         return RunDetail(**view.model_dump(), spec=spec, placement=record.placement)
 
-    def holders(self) -> dict[str, list[str]]:
-        """The runs that hold each device now."""
+    def holders(self, host: str) -> dict[str, list[str]]:
+        """The runs that hold each device of a host now."""
         found: dict[str, list[str]] = {}
         for record in self._book.active():
-            for device in record.devices:
+            for device in record.devices if record.host == host else ():
                 found.setdefault(device, []).append(record.id)
         return found
 
@@ -145,7 +145,7 @@ class RunManager:
             SpecError: it cannot work; carries every problem.
             LuthierError: an override is malformed.
         """
-        spec = await asyncio.to_thread(resolve, request)
+        spec = await asyncio.to_thread(resolve, request, self._parts.hosts.names())
         await self._check_devices(spec, request.source)
         return spec
 
@@ -210,7 +210,16 @@ class RunManager:
             changes: dict[str, Any] = {}
             if overrides:
                 spec = await asyncio.to_thread(folders.read_spec_text, folder)
-                new = await asyncio.to_thread(changed, spec, overrides, record.task)
+                new = await asyncio.to_thread(
+                    changed, spec, overrides, record.task, self._parts.hosts.names()
+                )
+                if new.launch.host != record.host:
+                    raise ApiError(
+                        409,
+                        f"Run {run_id} is on host {record.host} with its checkpoints and cannot "
+                        f"go on on {new.launch.host}.",
+                        hint="Submit a new run instead.",
+                    )
                 await self._check_devices(new, "spec.yaml")
                 await asyncio.to_thread(folders.replace_spec, folder, new)
                 changes = _from_spec(new)
@@ -260,15 +269,38 @@ class RunManager:
         run_id = self._book.find(run).id
         async with self._parts.lock(run_id):
             self._finished(run_id, "remove")
+            folder = self._parts.folder(run_id)
+            await asyncio.to_thread(self._parts.host(run_id).remove, folder)
             await asyncio.to_thread(folders.hide, self._parts.home, run_id)
             await self._book.forget(run_id)
         await asyncio.to_thread(folders.delete_hidden, self._parts.home, run_id)
+
+    async def give_up(self, host: str) -> None:
+        """Take the active runs of a host, which is being forgotten, as lost."""
+        for record in self._book.active():
+            if record.host == host:
+                await self._book.change(
+                    record.id,
+                    RunState.LOST,
+                    reason=f"Host {host} was removed while the run was on it.",
+                    ended_at=time.time(),
+                    unreachable_since=None,
+                )
+
+    def note_phase(self, run_id: str, doing: str) -> None:
+        """Say what is being done for an active run."""
+        self._parts.note_phase(run_id, doing)
 
     # Inside
 
     async def _check_devices(self, spec: RunSpec, source: str) -> None:
         """Raise SpecError when this host can never run the spec."""
-        devices = await asyncio.to_thread(self._monitor.devices)
+        try:
+            devices = await asyncio.to_thread(self._parts.hosts.get(spec.launch.host).devices)
+        except HostError as error:
+            # Nobody knows what it has; the run waits until it can be asked.
+            _log.info("%s: %s", spec.launch.host, error)
+            return
         try:
             candidates(spec.launch, devices)
         except LuthierError as error:

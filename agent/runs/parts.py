@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from luthier.trainers.run_folder import RunFolder
 
+from ..hosts.host import Host
+from ..hosts.hosts import Hosts
 from ..paths import Home
 from ..problems import Problems
 from ..settings import Settings
@@ -23,6 +25,7 @@ class Parts:
     store: Store
     book: RunBook
     problems: Problems
+    hosts: Hosts
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def lock(self, run_id: str) -> asyncio.Lock:
@@ -32,3 +35,28 @@ class Parts:
     def folder(self, run_id: str) -> RunFolder:
         """The run's folder."""
         return self.home.run(run_id)
+
+    def host(self, run_id: str) -> Host:
+        """The host of a run, which may be another object each time."""
+        return self.hosts.get(self.book.records[run_id].host)
+
+    def note_phase(self, run_id: str, doing: str) -> None:
+        """Say what is being done for a run, as the phase that it is in."""
+        record = self.book.records.get(run_id)
+        if record is not None and record.state.active:
+            self.book.note(record.model_copy(update={"phase": doing}))
+
+    def note_link(self, run_id: str) -> None:
+        """Take the state of the link to a run's host into the run's record."""
+        record = self.book.records.get(run_id)
+        if record is None:
+            return
+        host = self.hosts.get(record.host)
+        since = host.unreachable_since
+        if since is None and not host.connected:
+            # A new agent has not tried yet; what the one before knew still counts.
+            return
+        if since is not None and record.unreachable_since is not None:
+            since = min(since, record.unreachable_since)
+        if since != record.unreachable_since:
+            self.book.note(record.model_copy(update={"unreachable_since": since}))

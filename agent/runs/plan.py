@@ -27,6 +27,10 @@ def launch_plan(
     attempt: int,
     launch: LaunchSection,
     devices: Sequence[str],
+    *,
+    cores: int | None = None,
+    command: Sequence[str] = (),
+    offline: bool = False,
 ) -> LaunchPlan:
     """What the supervisor of an attempt is told.
 
@@ -36,26 +40,36 @@ def launch_plan(
         attempt: number of the attempt.
         launch: the spec's launch section.
         devices: ids of the devices that the attempt has, such as cuda:0.
+        cores: processors of the run's host; silent: of this one.
+        command: runs a worker there; silent: as the settings say.
+        offline: the run's host has no way to the hub.
     """
     limit = launch.memory_limit
     return LaunchPlan(
         run_id=folder.run_id,
         attempt=attempt,
-        argv=worker_argv(settings, folder, attempt),
+        argv=[*command, str(folder.path), str(attempt)]
+        if command
+        else worker_argv(settings, folder, attempt),
         cwd=str(folder.path),
-        environment=worker_environment(settings, launch, devices),
+        environment=worker_environment(settings, launch, devices, cores=cores, offline=offline),
         ask_seconds=launch.stop_deadline,
         memory_limit_bytes=int(limit * _GIB) if limit else None,
     )
 
 
 def worker_environment(
-    settings: Settings, launch: LaunchSection, devices: Sequence[str]
+    settings: Settings,
+    launch: LaunchSection,
+    devices: Sequence[str],
+    *,
+    cores: int | None = None,
+    offline: bool = False,
 ) -> dict[str, str]:
     """The environment variables that decide where a worker computes."""
     kind = devices[0].partition(":")[0]
     numbers = ",".join(device.partition(":")[2] for device in devices)
-    cores = len(os.sched_getaffinity(0))
+    cores = cores or len(os.sched_getaffinity(0))
     threads = launch.threads or max(1, cores // launch.processes)
     environment = {
         "LUTHIER_DEVICE": kind,
@@ -68,6 +82,6 @@ def worker_environment(
     }
     if kind == "qaic":
         environment["QAIC_VISIBLE_DEVICES"] = numbers
-    if launch.offline or settings.offline:
+    if launch.offline or settings.offline or offline:
         environment["HF_HUB_OFFLINE"] = "1"
     return environment

@@ -120,6 +120,7 @@ def _decide_one(
         device_id
         for device_id in usable
         if known[device_id].ready
+        and (not known[device_id].others or isinstance(waiting.launch.devices, list))
         and device_id not in claimed
         and loads[device_id].takes(waiting.launch.share_device, known[device_id].slots)
     ]
@@ -145,6 +146,9 @@ def _reason(
     if first in claimed:
         return f"Waits for {shown}, behind {claimed[first]} in the queue."
     names = [*loads[first].exclusive, *loads[first].sharing]
+    if not names:
+        who = ", ".join(known[first].others)
+        return f"Waits for {shown}, which is used by {who}; name it in launch.devices to share it."
     return (
         f"Waits for {shown}, which {' and '.join(names)} {'holds' if len(names) == 1 else 'hold'}."
     )

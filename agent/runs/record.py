@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ class RunRecord(BaseModel):
         queue_key: waiting runs start in the order of their keys.
         folded: number of the last worker event that this record reflects.
         retries_used: how often the run was queued again after it was lost.
+        unreachable_since: since when there is no way to the run's host.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
@@ -47,6 +49,7 @@ class RunRecord(BaseModel):
     placement: dict[str, Any] | None = None
     folded: int = 0
     retries_used: int = 0
+    unreachable_since: float | None = None
 
     @property
     def devices(self) -> list[str]:
@@ -60,6 +63,13 @@ class RunRecord(BaseModel):
             for attempt in self.attempts
         ]
         return self.model_copy(update={"attempts": attempts})
+
+    @property
+    def _unreachable(self) -> str:
+        if self.unreachable_since is None or not self.state.active:
+            return ""
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.unreachable_since))
+        return f"Host {self.host} is unreachable since {since}; the run goes on there."
 
     def run(self, folder: RunFolder, *, position: int | None = None, waits: str = "") -> Run:
         """The run as the API shows it.
@@ -82,7 +92,8 @@ class RunRecord(BaseModel):
             phase=self.phase,
             progress=self.progress,
             last_metrics=self.last_metrics,
-            reason=waits or self.reason,
+            reason=waits or self.reason or self._unreachable,
+            unreachable_since=self.unreachable_since,
             hint=self.hint,
             warnings=self.warnings,
             queue_position=position,

@@ -20,6 +20,7 @@ from ..models import HardwareSample, Run
 from ..paths import Home
 from ..states import RunState
 from ..store import Store
+from .calibration import remember
 from .record import RunRecord, load_record
 
 _log = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ def index_run(store: Store, folder: RunFolder, run: Run) -> None:
         index_attempt(store, folder, attempt)
         if known is None:
             _index_hardware(store, folder, attempt)
+    remember(store, folder, run)
+    remember(store, folder, run)
 
 
 def index_attempt(store: Store, folder: RunFolder, attempt: AttemptFolder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..models import HardwareSample, Message
@@ -13,8 +13,8 @@ from .parts import Parts
 from .record import RunRecord
 
 
-async def keep_sampling(parts: Parts, sample: Callable[[], HardwareSample]) -> None:
-    """Sample at the interval of the settings until cancelled. ``sample`` may block."""
+async def keep_sampling(parts: Parts) -> None:
+    """Sample each host that has active runs, at the interval of the settings, until cancelled."""
     while True:
         await asyncio.sleep(parts.settings.hardware_interval)
         active = [record for record in parts.book.active() if record.attempts]
@@ -22,20 +22,27 @@ async def keep_sampling(parts: Parts, sample: Callable[[], HardwareSample]) -> N
             parts.problems.clear("hardware")
             continue
         try:
-            message = await asyncio.to_thread(_keep, parts, active, sample)
+            messages = await asyncio.to_thread(_keep_all, parts, active)
         except (OSError, StoreUnavailable) as error:
             parts.problems.set("hardware", f"Hardware samples are not kept: {error}")
         except DamagedDatabase as error:
             parts.book.on_damage(error)
         else:
             parts.problems.clear("hardware")
-            parts.book.publish(message)
+            parts.book.publish(*messages)
 
 
-def _keep(
-    parts: Parts, active: Sequence[RunRecord], sample: Callable[[], HardwareSample]
-) -> Message:
-    taken = sample()
+def _keep_all(parts: Parts, active: Sequence[RunRecord]) -> list[Message]:
+    messages = []
+    for name in sorted({record.host for record in active}):
+        taken = parts.hosts.get(name).sample()
+        if taken is not None:
+            here = [record for record in active if record.host == name]
+            messages.append(_keep(parts, here, taken))
+    return messages
+
+
+def _keep(parts: Parts, active: Sequence[RunRecord], taken: HardwareSample) -> Message:
     for record in active:
         attempt = parts.folder(record.id).attempt(record.attempts[-1].number)
         try:

@@ -14,9 +14,8 @@ from luthier.trainers.errors import LuthierError, Problem, SpecError
 from luthier.trainers.spec import RunSpec
 from luthier.trainers.spec.file import build_spec, parse_spec
 
+from ..hosts.local import LOCAL
 from ..models import SubmitRequest
-
-HOSTS = ("local",)
 
 # Settings that may name a file or folder; a function is file.py:name.
 _PATHS = (
@@ -25,13 +24,24 @@ _PATHS = (
     ("model", "tokenizer"),
     ("model", "chat_template"),
     ("training", "resume_from_checkpoint"),
+    ("training", "ref_model"),
+    ("training", "teacher_model_name_or_path"),
+    ("rewards", "model"),
 )
-_FUNCTIONS = (("data", "prompt_function"), ("data", "completion_function"))
+_FUNCTIONS = (
+    ("data", "prompt_function"),
+    ("data", "completion_function"),
+    ("rewards", "functions"),
+)
 _FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".jinja", ".py")
 
 
-def resolve(request: SubmitRequest) -> RunSpec:
+def resolve(request: SubmitRequest, hosts: Sequence[str] = (LOCAL,)) -> RunSpec:
     """The spec with every setting, its paths absolute and its name chosen.
+
+    Args:
+        request: what was submitted.
+        hosts: the names of the hosts that there are.
 
     Raises:
         SpecError: it cannot work; carries every problem.
@@ -42,7 +52,7 @@ def resolve(request: SubmitRequest) -> RunSpec:
     values = spec.model_dump(mode="json")
     problems = [
         *_absolute_paths(values, directory, request.source),
-        *_host_problems(spec, request.source),
+        *_host_problems(spec, request.source, hosts),
     ]
     if problems:
         raise SpecError(problems)
@@ -50,7 +60,21 @@ def resolve(request: SubmitRequest) -> RunSpec:
     return build_spec(values, source=request.source)
 
 
-def changed(text: str, overrides: Sequence[str], task: str) -> RunSpec:
+def located(request: SubmitRequest) -> RunSpec:
+    """The spec with those of its paths absolute that exist here; nothing else is asked of it.
+
+    Raises:
+        SpecError: it cannot work.
+        LuthierError: an override is malformed, or the working directory is relative.
+    """
+    values = _parsed(request).model_dump(mode="json")
+    _absolute_paths(values, _working_directory(request), request.source)
+    return build_spec(values, source=request.source)
+
+
+def changed(
+    text: str, overrides: Sequence[str], task: str, hosts: Sequence[str] = (LOCAL,)
+) -> RunSpec:
     """A run's spec with overrides applied, for its next attempt.
 
     Raises:
@@ -64,7 +88,7 @@ def changed(text: str, overrides: Sequence[str], task: str) -> RunSpec:
             hint="Submit a new run instead.",
         )
     request = SubmitRequest(spec=spec.model_dump(mode="json"), source="spec.yaml")
-    return resolve(request)
+    return resolve(request, hosts)
 
 
 def new_run_id() -> str:
@@ -105,19 +129,32 @@ def _absolute_paths(values: dict[str, Any], directory: Path | None, source: str)
         value = values.get(section, {}).get(key)
         if not value:
             continue
-        written, separator, function = value, "", ""
-        if (section, key) in _FUNCTIONS:
-            written, separator, function = value.rpartition(":")
-        found = _find(written, directory)
-        if found is not None:
-            values[section][key] = f"{found}{separator}{function}"
-        elif _means_a_file(written):
-            where = f"{directory or 'the folder it is written for'}"
-            sentence = f"{section}.{key}: there is no {written}"
-            if not Path(written).expanduser().is_absolute():
-                sentence += f" in {where}"
-            problems.append(Problem(sentence, source))
+        several = value if isinstance(value, list) else [value]
+        is_function = (section, key) in _FUNCTIONS
+        found = []
+        for each in several:
+            made, problem = _absolute(each, directory, is_function=is_function)
+            found.append(made)
+            if problem:
+                problems.append(Problem(f"{section}.{key}: {problem}", source))
+        values[section][key] = found if isinstance(value, list) else found[0]
     return problems
+
+
+def _absolute(value: str, directory: Path | None, *, is_function: bool) -> tuple[str, str]:
+    """The value with its path absolute where that is there, and what is wrong with it."""
+    if is_function and ".py:" not in value:
+        return value, ""
+    written, separator, function = value.rpartition(":") if is_function else (value, "", "")
+    found = _find(written, directory)
+    if found is not None:
+        return f"{found}{separator}{function}", ""
+    if not _means_a_file(written):
+        return value, ""
+    sentence = f"there is no {written}"
+    if not Path(written).expanduser().is_absolute():
+        sentence += f" in {directory or 'the folder it is written for'}"
+    return value, sentence
 
 
 def _find(written: str, directory: Path | None) -> Path | None:
@@ -137,10 +174,10 @@ def _means_a_file(written: str) -> bool:
     return written.startswith((".", "/", "~")) or written.endswith(_FILE_ENDINGS)
 
 
-def _host_problems(spec: RunSpec, source: str) -> list[Problem]:
-    if spec.launch.host in HOSTS:
+def _host_problems(spec: RunSpec, source: str, hosts: Sequence[str]) -> list[Problem]:
+    if spec.launch.host in hosts:
         return []
-    known = ", ".join(HOSTS)
+    known = ", ".join(hosts)
     return [Problem(f"launch.host: there is no host {spec.launch.host!r}; known: {known}", source)]
 
 

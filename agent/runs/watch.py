@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from luthier.trainers.events import Event
 from luthier.trainers.run_folder import AttemptFolder
 
-from ..launching import Observation, observe
+from ..hosts.host import Host
+from ..launching import Observation
 from ..models import Message
 from ..store import Store, StoreUnavailable, UnknownRun
 
@@ -40,8 +42,11 @@ class Look:
 class AttemptWatch:
     """Looks at one attempt again and again. Blocking: call it in a thread, one at a time."""
 
-    def __init__(self, store: Store, run_id: str, attempt: AttemptFolder) -> None:
+    def __init__(
+        self, store: Store, run_id: str, attempt: AttemptFolder, host: Callable[[], Host]
+    ) -> None:
         self.attempt = attempt
+        self._host = host
         self._store = store
         self._run_id = run_id
         self._events_seen = -1
@@ -55,7 +60,7 @@ class AttemptWatch:
             DamagedDatabase: the store must be rebuilt.
         """
         # First the end, then the files: what is there after the end was seen is everything.
-        found = Look(observe(self.attempt))
+        found = Look(self._host().observe(self.attempt))
         ended = found.observation.state in ("ended", "gone")
         found.stop_asked = self.attempt.stop_request.exists()
         try:

@@ -102,6 +102,7 @@ def delete(connection: sqlite3.Connection, run_id: str) -> bool:
         "hardware WHERE run = ?",
         "device WHERE run = ?",
         "device_sample WHERE run = ?",
+        "memory WHERE run = ?",
         "run WHERE key = ?",
     ):
         connection.execute(f"DELETE FROM {condition}", (found,))

@@ -12,7 +12,7 @@ from pathlib import Path
 from .errors import NewerDatabase
 
 # In order; a released one never changes. Each is a module of migrations/ with ``apply``.
-MIGRATIONS = ("m0001_first",)
+MIGRATIONS = ("m0001_first", "m0002_memory")
 _SET = "luthier"
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..models import HardwareSample, Message, Run, Series, SeriesInfo, StoredEvent
+from ..models import HardwareSample, MeasuredRun, Message, Run, Series, SeriesInfo, StoredEvent
 from ..states import RunState
-from . import events, hardware, ingestion, messages, metrics, runs, sampling
+from . import events, hardware, ingestion, memory, messages, metrics, runs, sampling
 from .database import Database
 from .ingestion import Ingested
 from .messages import MessageType
@@ -261,6 +261,27 @@ class Store:
         """
         with self._database.read() as connection:
             return hardware.load(connection, run_id, (first_t, last_t), _some(limit))
+
+    # Measured memory
+
+    def save_measured(self, measured: MeasuredRun) -> None:
+        """Keep what a finished run took of its device.
+
+        Raises:
+            UnknownRun: the run was never saved, or was deleted meanwhile.
+        """
+        with self._database.write() as connection:
+            memory.save(connection, measured)
+
+    def is_measured(self, run_id: str) -> bool:
+        """Whether it is known what the run took."""
+        with self._database.read() as connection:
+            return memory.exists(connection, run_id)
+
+    def measured_runs(self, device_name: str | None = None, limit: int = 200) -> list[MeasuredRun]:
+        """What finished runs took, newest first; optionally on devices of one name only."""
+        with self._database.read() as connection:
+            return memory.load(connection, device_name, _counted(limit))
 
 
 def _counted(number: int) -> int:

@@ -35,6 +35,7 @@ class Behaviour:
     child: a child in a session of its own is started, which outlives its parent.
     restart_once: ask to be started again at this step, once.
     fill: after that step the disk is filled.
+    weights: how many random bytes of weights the result has.
     """
 
     steps: int = 10
@@ -49,6 +50,7 @@ class Behaviour:
     child: bool = False
     restart_once: int = 0
     fill: int = 0
+    weights: int = 0
 
 
 class Worker:
@@ -91,6 +93,8 @@ class Worker:
         adapter = self.folder / "artifacts" / "adapter"
         adapter.mkdir(parents=True, exist_ok=True)
         (adapter / "adapter_config.json").write_text("{}")
+        if self.does.weights:
+            (adapter / "adapter_model.safetensors").write_bytes(os.urandom(self.does.weights))
         self.say("done", step=step, artifact="artifacts/adapter", metrics={"loss": 1 / step})
         return 0
 

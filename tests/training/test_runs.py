@@ -33,7 +33,7 @@ def test_a_run_says_what_it_does(workshop: Any, task: str) -> None:
         **{"evaluation.strategy": "steps", "evaluation.steps": 2, "training.save_steps": 2},
     )
     phases = [event.name for event in done.of(PhaseEvent)]
-    assert phases == ["preflight", "loading", "tokenizing", "training", "saving"]
+    assert phases == ["preflight", "loading", "tokenizing", "probing", "training", "saving"]
     (place,) = done.of(PlacementEvent)
     assert (place.devices, place.strategy, place.world_size) == (["cpu"], "single", 1)
     assert place.precision == "no"

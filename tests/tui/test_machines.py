@@ -57,7 +57,7 @@ async def test_a_device_names_its_run(client: Any, workshop: Any, opened: Any) -
         await luthier.until(lambda: queue(luthier) == ["one", "two", "three"])
         # Nothing else on this screen names a run that does not wait.
         await luthier.sees(" runner ")
-        assert "Waits for the CPU" in luthier.line_with("1. one")
+        assert "the CPU" in luthier.line_with("1. one")
 
 
 async def test_waiting_runs_are_moved(client: Any, workshop: Any, opened: Any) -> None:

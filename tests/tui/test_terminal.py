@@ -2,149 +2,149 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import select
-import struct
-import subprocess
-import sys
-import termios
-import time
+import importlib.util
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pyte = pytest.importorskip("pyte")
+_HELPER = Path(__file__).parents[1] / "benchmarks" / "terminal.py"
 
 
-class Terminal:
-    """The terminal UI in a pseudo-terminal, whose bytes a terminal emulator takes in."""
+def _load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("luthier_terminal", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-    def __init__(self, home: Path, columns: int, rows: int) -> None:
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        environment = {
-            **{k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX", "LC_ALL")},
-            "LUTHIER_HOME": str(home),
-            "LANG": "C.UTF-8",
-            "HF_HUB_OFFLINE": "1",
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "luthier.tui"],
-            stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
-        )  # fmt: skip
-        os.close(slave)
-        self._master = master
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
-        self.received = 0
 
-    @property
-    def lines(self) -> list[str]:
-        """What is on the screen."""
-        return list(self.screen.display)
-
-    def cells(self) -> list[list[tuple[Any, ...]]]:
-        """Every cell with its colours, row by row."""
-        return [
-            [tuple(self.screen.buffer[y][x]) for x in range(self.screen.columns)]
-            for y in range(self.screen.lines)
-        ]
-
-    def press(self, keys: str) -> None:
-        """Type these keys."""
-        os.write(self._master, keys.encode())
-
-    def read(self) -> bool:
-        """Take in what has come; False when nothing came for a moment."""
-        ready, _, _ = select.select([self._master], [], [], 0.1)
-        if not ready:
-            return False
-        data = os.read(self._master, 65536)
-        self.received += len(data)
-        self._stream.feed(data)
-        return True
-
-    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
-        """Read until the condition is true."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "\n".join(self.lines)
-            self.read()
-
-    def sees(self, *words: str) -> None:
-        """Read until all words are on the screen."""
-        self.until(lambda: all(any(word in line for line in self.lines) for word in words))
-
-    def quiet(self) -> None:
-        """Read until nothing more comes."""
-        still = 0
-        while still < 10:
-            still = 0 if self.read() else still + 1
-
-    def close(self) -> None:
-        """End it."""
-        self.process.kill()
-        self.process.wait()
-        os.close(self._master)
+terminal_module = _load(_HELPER)
 
 
 @pytest.fixture
-def terminals() -> Iterator[list[Terminal]]:
-    """Terminals that are closed in the end."""
-    found: list[Terminal] = []
-    yield found
+def started(curves: Any) -> Iterator[Callable[[tuple[int, int]], Any]]:
+    """Starts the terminal UI in a terminal of that size."""
+    found: list[Any] = []
+
+    def start(size: tuple[int, int]) -> Any:
+        home = str(curves.agent.home.path)
+        found.append(terminal_module.Terminal(terminal_module.LUTHIER, size, LUTHIER_HOME=home))
+        return found[-1]
+
+    yield start
     for terminal in found:
         terminal.close()
 
 
+def assert_redrawn_alike(terminal: Any, *, live: bool = False) -> None:
+    """A dialog that opens and closes makes Textual write the whole screen: it must not differ.
+
+    Args:
+        live: rows with the use of devices may change meanwhile.
+    """
+    terminal.quiet(0.2)
+    partial, lines, before = terminal.cells(), terminal.lines, len(terminal.painted)
+    terminal.press("?")
+    terminal.sees("Keys")
+    terminal.press("\x1b")
+    terminal.until(lambda: not any("Keys" in line for line in terminal.lines))
+    terminal.quiet(0.2)
+    area = terminal.screen.columns * terminal.screen.lines
+    assert len(terminal.painted) - before > 0.9 * area, "nothing was written in full"
+    for y, (one, other) in enumerate(zip(partial, terminal.cells(), strict=True)):
+        if not live or "memory" not in lines[y]:
+            assert one == other, f"row {y}:\n{lines[y]}\n{terminal.lines[y]}"
+
+
+def newest_loss(curves: Any, run: str) -> str:
+    """The newest training loss as the legend has it."""
+    events = curves.agent.home.run(run).attempt(1).events.read_text().splitlines()
+    last = next(
+        event for line in reversed(events) if (event := json.loads(line))["kind"] == "metrics"
+    )
+    return f"loss {last['values']['loss']:.4g} "
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_partial_updates_leave_the_screen_of_a_full_one(
-    curves: Any, terminals: list[Terminal], size: tuple[int, int]
+    curves: Any, started: Any, size: tuple[int, int]
 ) -> None:
-    end = curves.file("end")
-    run = curves.submit(steps=150, pace=0.05, hold={"140": str(end)}, spike={"90": 9.0})
-    terminal = Terminal(curves.agent.home.path, *size)
-    terminals.append(terminal)
+    """While curves grow, beyond a spike, smoothed, zoomed, panned, with crosshair, resized."""
+    middle, late = curves.file("middle"), curves.file("late")
+    run = curves.submit(
+        steps=150, pace=0.02, hold={"70": str(middle), "149": str(late)}, spike={"90": 9.0}
+    )
+    terminal = started(size)
     terminal.sees("curve")
     terminal.press("\r")
-    terminal.sees("1 Charts", "eval_loss", "/150")
-    curves.agent.reached(run, 140)
-    terminal.sees("140/150")
-    end.touch()
-    terminal.sees("succeeded", "150/150")
-    terminal.quiet()
-    partial = terminal.cells()
-    before = terminal.received
-    # A dialog that opens and closes makes Textual write the whole screen.
-    terminal.press("m")
-    terminal.sees("Mark up to")
-    terminal.press("\x1b")
-    terminal.until(lambda: not any("Mark up to" in line for line in terminal.lines))
-    terminal.quiet()
-    assert terminal.received - before > size[0] * size[1] * 0.9
-    whole = terminal.cells()
-    for y, (one, other) in enumerate(zip(partial, whole, strict=True)):
-        assert one == other, f"row {y}:\n{terminal.lines[y]}"
+    curves.agent.reached(run, 70)
+    terminal.sees("1 Charts", "70/150", newest_loss(curves, run), "eval_loss")
+    assert_redrawn_alike(terminal, live=True)
+    middle.touch()
+    curves.agent.reached(run, 149)
+    terminal.sees("149/150", newest_loss(curves, run))
+    assert_redrawn_alike(terminal, live=True)
+    late.touch()
+    curves.agent.ended(run)
+    terminal.sees("succeeded", "150/150", newest_loss(curves, run))
+    assert_redrawn_alike(terminal)
+    # Smoothing, log scale, crosshair, that to the left, zoom, and without crosshair pan.
+    for key in ("s", "L", "c", "H", "+", "+", "H", "\x1b", "l", "-"):
+        before = len(terminal.painted)
+        terminal.press(key)
+        terminal.until(lambda before=before: len(terminal.painted) > before)
+        assert_redrawn_alike(terminal)
+    for columns, rows in ((100, 30), size):
+        terminal.resize(columns, rows)
+        terminal.until(lambda rows=rows: "q back" in terminal.lines[rows - 1])
+        terminal.sees("150/150", "eval_loss")
+        assert_redrawn_alike(terminal)
 
 
-def test_a_live_run_costs_little_on_a_slow_line(curves: Any, terminals: list[Terminal]) -> None:
-    run = curves.submit(steps=2000, pace=0.03, hold={"300": str(curves.file("never"))})
-    curves.agent.reached(run, 100)
-    terminal = Terminal(curves.agent.home.path, 120, 40)
-    terminals.append(terminal)
+def test_the_log_is_left_as_a_full_update_would(curves: Any, started: Any) -> None:
+    middle = curves.file("middle")
+    run = curves.submit(steps=80, lines=3000, hold={"50": str(middle)})
+    curves.agent.reached(run, 50)
+    terminal = started((80, 24))
     terminal.sees("curve")
     terminal.press("\r")
-    terminal.sees("eval_loss", "learning_rate", "/2,000")
-    curves.agent.reached(run, 150)
-    terminal.quiet()
-    before, steps = terminal.received, curves.client.run(run).progress.step
-    curves.agent.reached(run, 300)
-    terminal.sees("300/2,000")
+    terminal.sees("1 Charts", "50/80")
+    terminal.press("2")
+    terminal.sees("step 50 loss", "line 3,0")
+    assert_redrawn_alike(terminal, live=True)
+    middle.touch()
+    terminal.sees("step 80 loss", "succeeded", "of 3,08")
+    assert_redrawn_alike(terminal)
+    for keys, words in (
+        ("kkk", "step 77 loss"),
+        ("\x15", "step 60 loss"),
+        ("e", "no error below"),
+        ("E", "line 2999: ERROR"),
+        ("/", "words to find"),
+        ("line 1\r", "no line 1 below"),
+        ("g", "line 0: all well"),
+    ):
+        terminal.press(keys)
+        terminal.sees(words)
+        if keys != "/":
+            assert_redrawn_alike(terminal)
+
+
+def test_a_live_run_costs_little_on_a_slow_line(curves: Any, started: Any) -> None:
+    begin, never = curves.file("begin"), curves.file("never")
+    run = curves.submit(steps=1000, pace=0.02, hold={"510": str(begin), "610": str(never)})
+    terminal = started((120, 40))
+    terminal.sees("curve")
+    terminal.press("\r")
+    curves.agent.reached(run, 510)
+    terminal.sees("510/1,000", newest_loss(curves, run), "eval_loss", "learning_rate")
+    before = len(terminal.painted)
+    begin.touch()
+    curves.agent.reached(run, 610)
+    terminal.sees("610/1,000", newest_loss(curves, run))
     # Told in bytes a step, because how fast a test machine is says nothing.
-    assert (terminal.received - before) / (300 - steps) < 200
+    assert (len(terminal.painted) - before) / 100 < 200

@@ -35,6 +35,7 @@ from .protocol import (
     Ready,
     Request,
     Token,
+    parse_request,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 class Worker:
     """Carries requests out, one after the other."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel[Request]) -> None:
         self._channel = channel
         self._voices: Voices | None = None
         self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
@@ -174,7 +175,7 @@ class Worker:
 
 def main() -> None:
     """Run the worker on this process's standard streams."""
-    worker = Worker(Channel.from_standard_streams())
+    worker = Worker(Channel.from_standard_streams(parse_request))
     threading.Thread(target=worker.listen, name="requests", daemon=True).start()
     worker.work()
 

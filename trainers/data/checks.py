@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from ..errors import Problem
 from ..spec import TextDataSection
@@ -21,14 +21,20 @@ EMPTY_SHARE_LIMIT = 0.1
 SAMPLE_PROMPTS = 20
 
 
-def empty_rows(built: Built, total: int, *, stops: bool) -> Iterator[Problem]:
+class WithEmptyRows(Protocol):
+    """Rows that were built, with the places of those that are empty by what is empty."""
+
+    empty: dict[str, list[str]]
+
+
+def empty_rows(built: WithEmptyRows, total: int, *, stops: bool) -> Iterator[Problem]:
     """What is empty."""
     mend = "fill or remove them" if stops else "they are left out"
     for text, places in built.empty.items():
         yield Problem(f"{text} in {len(places)} of {total} rows; {mend}", where_all(places))
 
 
-def too_many_empty(splits: Iterable[tuple[Built, int]]) -> bool:
+def too_many_empty(splits: Iterable[tuple[WithEmptyRows, int]]) -> bool:
     """Whether so many rows are empty, over all splits, that the run must not start."""
     known = list(splits)
     empty = sum(len(places) for built, _ in known for places in built.empty.values())
@@ -44,12 +50,17 @@ def repeated(built: Built) -> Iterator[Problem]:
         if key in seen:
             places.append(example["where"])
         seen.add(key)
-    if places:
-        yield Problem(
-            f"{_rows(len(places))} the same as an earlier row; "
-            "what is repeated weighs more in training",
-            where_all(places),
-        )
+    yield from repetition(places)
+
+
+def repetition(places: list[str]) -> list[Problem]:
+    """The sentence about rows that repeat earlier ones, when there are any."""
+    if not places:
+        return []
+    text = (
+        f"{_rows(len(places))} the same as an earlier row; what is repeated weighs more in training"
+    )
+    return [Problem(text, where_all(places))]
 
 
 def leaked(train: Built, validation: Built) -> Iterator[Problem]:
@@ -132,12 +143,14 @@ def over_limit(built: Built, lengths: Sequence[int], limit: int) -> list[str]:
     return [example["where"] for example, length in pairs if length > limit]
 
 
-def too_long(places: list[str], total: int, limit: int) -> Iterator[Problem]:
-    """Rows of which the end is not trained on."""
+def too_long(
+    places: list[str], total: int, limit: int, key: str = "training.max_length"
+) -> Iterator[Problem]:
+    """Rows of which the end is not trained on; ``key`` is the setting that keeps more."""
     if places:
         yield Problem(
             f"{len(places)} of {total} rows ({100 * len(places) / total:.1f}%) are longer than "
-            f"{limit} tokens and will be cut; raise training.max_length to keep them whole",
+            f"{limit} tokens and will be cut; raise {key} to keep them whole",
             where_all(places),
         )
 
@@ -188,7 +201,7 @@ def _sample(example: Example) -> SamplePrompt | None:
         return None
     before, answer = _last_answer(example)
     asked = next((turn["content"] for turn in reversed(before) if turn["role"] == "user"), None)
-    if asked is None or not answer:
+    if asked is None or not (answer or "row" in example):
         return None
     return SamplePrompt(prompt=asked, messages=before, expected=answer)
 
@@ -197,7 +210,7 @@ def _last_answer(example: Example) -> tuple[list[dict[str, object]], str]:
     """The chat before the assistant's last turn (before the completion, if any), and the turn."""
     prompt, completion = example.get("prompt"), example.get("completion")
     if isinstance(prompt, list) and isinstance(completion, list):
-        return prompt, completion[0]["content"]
+        return prompt, completion[0]["content"] if completion else ""
     chat = whole_chat(example)
     last = max(index for index, turn in enumerate(chat) if turn["role"] == "assistant")
     return chat[:last], chat[last]["content"]
@@ -214,8 +227,8 @@ def _prompt(example: Example) -> str:
 
 
 def _content(example: Example) -> str:
-    own = {key: example.get(key) for key in ("text", "prompt", "completion", "messages")}
-    return json.dumps(own)
+    keys = ("text", "prompt", "completion", "rejected", "label", "messages")
+    return json.dumps({key: example.get(key) for key in keys})
 
 
 def _rows(count: int) -> str:

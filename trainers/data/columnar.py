@@ -1,11 +1,16 @@
-"""parquet files."""
+"""parquet and arrow files."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from .problems import data_error
 from .table import Row, Table
+
+# The names of the columns, and the rows in batches.
+Content = tuple[Sequence[str], Iterable[Any]]
 
 
 def read_parquet(path: Path, limit: int | None = None) -> Table:
@@ -14,24 +19,57 @@ def read_parquet(path: Path, limit: int | None = None) -> Table:
     Raises:
         DataError: it is not parquet, has no rows, or pyarrow is not installed.
     """
+    return _read(path, limit, "parquet", _parquet)
+
+
+def read_arrow(path: Path, limit: int | None = None) -> Table:
+    """Read an arrow file, in the file (Feather) or the stream format.
+
+    Raises:
+        DataError: it is not arrow, has no rows, or pyarrow is not installed.
+    """
+    return _read(path, limit, "arrow", _arrow)
+
+
+def _read(path: Path, limit: int | None, kind: str, open_file: Callable[[Path], Content]) -> Table:
     try:
         import pyarrow
-        import pyarrow.parquet
     except ImportError as error:
         raise data_error(
-            "parquet needs pyarrow, which is not installed; run: pip install 'luthier[train]'", path
+            f"{kind} needs pyarrow, which is not installed; run: pip install 'luthier[train]'", path
         ) from error
     rows: list[Row] = []
     try:
-        file = pyarrow.parquet.ParquetFile(path)
-        for batch in file.iter_batches():
+        names, batches = open_file(path)
+        for batch in batches:
             rows += batch.to_pylist()
             if limit is not None and len(rows) >= limit:
                 break
     except (pyarrow.ArrowException, OSError) as error:
-        raise data_error(f"is not a readable parquet file ({str(error).strip()})", path) from error
+        raise data_error(f"is not a readable {kind} file ({str(error).strip()})", path) from error
     rows = rows[:limit]
     if not rows:
         raise data_error("has no rows", path)
-    columns = tuple(str(name) for name in file.schema_arrow.names)
+    columns = tuple(map(str, names))
     return Table(path.name, columns, rows, list(range(1, len(rows) + 1)))
+
+
+def _parquet(path: Path) -> Content:
+    import pyarrow.parquet
+
+    file = pyarrow.parquet.ParquetFile(path)
+    return file.schema_arrow.names, file.iter_batches()
+
+
+def _arrow(path: Path) -> Content:
+    import pyarrow
+    import pyarrow.ipc
+
+    source = pyarrow.memory_map(str(path))
+    try:
+        file = pyarrow.ipc.open_file(source)
+    except pyarrow.ArrowInvalid:
+        stream = pyarrow.ipc.open_stream(source)
+        return stream.schema.names, stream
+    batches = (file.get_batch(number) for number in range(file.num_record_batches))
+    return file.schema.names, batches

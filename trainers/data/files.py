@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataError
-from .columnar import read_parquet
+from .columnar import read_arrow, read_parquet
 from .delimited import read_delimited
 from .json_files import read_json, read_json_lines
 from .problems import data_error, listed
+from .sqlite import read_sqlite
 from .table import Table
 
 Content = Table | dict[str, Table]
@@ -20,6 +22,11 @@ READERS: dict[str, Callable[[Path, int | None], Content]] = {
     ".jsonl": read_json_lines,
     ".json": read_json,
     ".parquet": read_parquet,
+    ".arrow": read_arrow,
+    ".feather": read_arrow,
+    ".sqlite": read_sqlite,
+    ".sqlite3": read_sqlite,
+    ".db": read_sqlite,
 }
 
 
@@ -43,9 +50,12 @@ def read_file(path: Path, limit: int | None = None) -> Content:
     try:
         if path.stat().st_size == 0:
             raise data_error("is empty", path)
-        return reader(path, limit)
+        content = reader(path, limit)
     except OSError as error:
         raise data_error(f"cannot be read: {error.strerror or error}", path) from error
+    if isinstance(content, Table):
+        return replace(content, folder=path.parent)
+    return {name: replace(table, folder=path.parent) for name, table in content.items()}
 
 
 def find_split(folder: Path, split: str) -> Path | None:

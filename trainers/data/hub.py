@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from ..errors import DataError
-from ..spec import TextDataSection
+from ..spec import DataSection
 from .problems import data_error
 from .table import Row, Table
 
@@ -19,7 +19,7 @@ def is_hub_id(path: str) -> bool:
     return _HUB_ID.fullmatch(path) is not None
 
 
-def read_hub(section: TextDataSection) -> dict[str, Table]:
+def read_hub(section: DataSection) -> dict[str, Table]:
     """Every split of a hub dataset, from the cache when this machine is offline.
 
     Raises:
@@ -51,7 +51,7 @@ def _table(name: str, found: Any, limit: int | None) -> Table:
     return Table(name, columns, rows, list(range(1, wanted + 1)))
 
 
-def _explained(section: TextDataSection, error: Exception) -> DataError:
+def _explained(section: DataSection, error: Exception) -> DataError:
     text = " ".join(str(error).split())
     asked = section.path
     if section.subset is None and "Config name is missing" in text:

@@ -20,10 +20,15 @@ from pathlib import Path
 import yaml
 
 from ..errors import LuthierError, Problem, ProblemsError
-from ..spec import TextSpec
+from ..registry import find_task
+from ..spec import RunSpec, TextSpec
+from ..spec.declarations import section_model
 from ..spec.file import load_spec, parse_spec
+from ..spec.preference_data import ChatSpec, PromptSpec
 from ..tasks.llm_generic import GenericSpec
+from .columned_inspect import inspect_columned
 from .findings import Findings, examine, length_limit
+from .preference_inspect import inspect_preferences
 from .read import read_dataset
 from .rendering import Tokenizer, Tokens, blocks, token_lengths, tokenise
 from .report import InspectReport, RenderedRow
@@ -35,13 +40,17 @@ NO_MODEL = "none"
 _SHOWN_ROWS = 2
 
 
-def inspect_dataset(spec: TextSpec, tokenizer: Tokenizer | None = None) -> InspectReport:
+def inspect_dataset(spec: RunSpec, tokenizer: Tokenizer | None = None) -> InspectReport:
     """Look at the data that a spec names. Mistakes in the data are part of the report.
 
     Args:
         spec: its data section, length limit and loss settings are looked at.
         tokenizer: with it, lengths are in tokens and rows are shown as the model sees them.
     """
+    if isinstance(spec, PromptSpec):
+        return inspect_preferences(spec, tokenizer)
+    if not isinstance(spec, TextSpec):
+        return inspect_columned(spec)
     settings = RenderSettings.of(spec)
     report = InspectReport(source=spec.data.path, task=spec.task, limit=length_limit(spec))
     try:
@@ -61,7 +70,7 @@ def inspect_dataset(spec: TextSpec, tokenizer: Tokenizer | None = None) -> Inspe
 
 def inspect_spec(
     path: str, *, task: str = "llm-sft", model: str | None = None, overrides: Sequence[str] = ()
-) -> TextSpec:
+) -> RunSpec:
     """The spec to look with: that of a .yaml file, or one made for a dataset.
 
     Raises:
@@ -72,14 +81,28 @@ def inspect_spec(
     if Path(path).suffix.lower() in (".yaml", ".yml"):
         spec = load_spec(Path(path), overrides)
     else:
-        values = {"task": task, "model": {"name_or_path": NO_MODEL}, "data": {"path": path}}
+        values = {"task": task, **_stand_ins(task), "data": {"path": path}}
         spec = parse_spec(yaml.safe_dump(values), source="data inspect", overrides=overrides)
-    if not isinstance(spec, TextSpec):
+    if not isinstance(spec, TextSpec | PromptSpec) and not find_task(spec.task).rules:
         raise LuthierError(f"The task {spec.task} does not train on rows of text.")
     return spec
 
 
-def load_tokenizer(spec: TextSpec) -> Tokenizer:
+def _stand_ins(task: str) -> dict[str, dict[str, str]]:
+    """Models stand in for every setting that has to be given; none is loaded."""
+    sections: dict[str, dict[str, str]] = {}
+    fields = find_task(task).spec.model_fields
+    if "model" in fields:
+        sections["model"] = {"name_or_path": NO_MODEL}
+    for name, field in fields.items():
+        inner = section_model(field)
+        if inner is not None and name not in ("data", "model"):
+            needed = [key for key, each in inner.model_fields.items() if each.is_required()]
+            sections |= {name: dict.fromkeys(needed, NO_MODEL)} if needed else {}
+    return sections
+
+
+def load_tokenizer(spec: ChatSpec) -> Tokenizer:
     """The tokenizer that a run of this spec would use. Raises LuthierError."""
     from ..engine.models import load_tokenizer as load
 
@@ -113,7 +136,8 @@ def _inspect(given: argparse.Namespace) -> InspectReport:
         )
     except LuthierError as error:
         return InspectReport(source=given.path, task=given.task, problems=_problems(error))
-    if spec.model.name_or_path == NO_MODEL:
+    # Only language models show their rows as a tokenizer makes them.
+    if not isinstance(spec, TextSpec | PromptSpec) or spec.model.name_or_path == NO_MODEL:
         return inspect_dataset(spec)
     try:
         tokenizer = load_tokenizer(spec)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..spec import TextDataSection
+from ..spec import DataSection
 from .files import find_split, missing_split, read_file, split_names
 from .functions import function_file
 from .hub import is_hub_id, read_hub
@@ -28,21 +30,43 @@ _ROW_SETTINGS = (
 )
 
 
-def read_dataset(section: TextDataSection) -> Dataset:
+FolderReader = Callable[[Path, DataSection], "dict[str, Table] | None"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a task knows about how its data lies.
+
+    Attributes:
+        strata: names the column whose values keep their shares in a split that is made.
+        folder: reads a folder as splits by name; None when it is not of the task's own shape.
+    """
+
+    strata: Callable[[Table], str | None] = lambda table: None
+    folder: FolderReader = lambda folder, section: None
+
+
+def read_dataset(section: DataSection, layout: Layout = Layout()) -> Dataset:
     """Read the rows that a spec names, with the validation rows given or made.
 
     The made split depends on the rows' content, ``split_seed`` and ``validation_fraction`` only,
     so every machine sets the same rows aside, and equal rows are never on both sides. Rows whose
     weight is 0 are left out.
 
+    Args:
+        section: what the spec says.
+        layout: what the task knows about its data.
+
     Raises:
         DataError: the file, folder or hub dataset cannot be read; the sentence says where.
     """
-    given, validation = _read(section)
+    given, validation = _read(section, layout)
     train = _weighed(given, section)
     made = validation is None
     if validation is None:
-        train, validation = set_aside(train, section.validation_fraction, section.split_seed)
+        train, validation = set_aside(
+            train, section.validation_fraction, section.split_seed, layout.strata(train)
+        )
     else:
         validation = _weighed(validation, section)
     return Dataset(
@@ -54,9 +78,12 @@ def read_dataset(section: TextDataSection) -> Dataset:
     )
 
 
-def _read(section: TextDataSection) -> tuple[Table, Table | None]:
+def _read(section: DataSection, layout: Layout) -> tuple[Table, Table | None]:
     path = Path(section.path).expanduser()
     if path.is_dir():
+        own = layout.folder(path, section)
+        if own is not None:
+            return _choose(own, path, section)
         return _read_folder(path, section)
     if path.is_file():
         content = read_file(path, section.max_rows)
@@ -69,7 +96,7 @@ def _read(section: TextDataSection) -> tuple[Table, Table | None]:
     raise data_error("there is no such file or folder; check data.path", path)
 
 
-def _read_folder(folder: Path, section: TextDataSection) -> tuple[Table, Table | None]:
+def _read_folder(folder: Path, section: DataSection) -> tuple[Table, Table | None]:
     found = find_split(folder, section.train_split)
     if found is None:
         names = split_names(folder)
@@ -87,7 +114,7 @@ def _read_folder(folder: Path, section: TextDataSection) -> tuple[Table, Table |
     return train, None
 
 
-def _single(path: Path, section: TextDataSection) -> Table:
+def _single(path: Path, section: DataSection) -> Table:
     content = read_file(path, section.max_rows)
     if isinstance(content, Table):
         return content
@@ -95,7 +122,7 @@ def _single(path: Path, section: TextDataSection) -> Table:
 
 
 def _choose(
-    tables: dict[str, Table], where: str | Path, section: TextDataSection
+    tables: dict[str, Table], where: str | Path, section: DataSection
 ) -> tuple[Table, Table | None]:
     if section.train_split not in tables:
         raise missing_split(where, section.train_split, "train_split", list(tables))
@@ -106,11 +133,11 @@ def _choose(
     return train, tables[names[0]] if names else None
 
 
-def _usual_validation(section: TextDataSection) -> list[str]:
+def _usual_validation(section: DataSection) -> list[str]:
     return [name for name in SPLIT_NAMES if name not in ("train", section.train_split)]
 
 
-def _check_no_splits(table: Table, section: TextDataSection) -> None:
+def _check_no_splits(table: Table, section: DataSection) -> None:
     for key, silent in (("train_split", "train"), ("validation_split", None)):
         wanted = getattr(section, key)
         if wanted != silent:
@@ -121,9 +148,9 @@ def _check_no_splits(table: Table, section: TextDataSection) -> None:
             )
 
 
-def _weighed(table: Table, section: TextDataSection) -> Table:
+def _weighed(table: Table, section: DataSection) -> Table:
     """The table without the rows of weight 0."""
-    column = section.weight_column
+    column = section.row_weights
     if column is None:
         return table
     kept = [index for index, row in enumerate(table.rows) if not _is_zero(row.get(column))]
@@ -141,11 +168,14 @@ def _is_zero(value: object) -> bool:
         return False
 
 
-def _settings(section: TextDataSection) -> dict[str, Any]:
+def _settings(section: DataSection) -> dict[str, Any]:
     """The settings, with the text of the user's functions in place of their paths."""
-    settings: dict[str, Any] = {name: getattr(section, name) for name in _ROW_SETTINGS}
+    known = type(section).model_fields
+    settings: dict[str, Any] = {
+        name: getattr(section, name) for name in _ROW_SETTINGS if name in known
+    }
     for name in ("prompt_function", "completion_function"):
-        if settings[name]:
+        if settings.get(name):
             code = function_file(settings[name], f"data.{name}").read_bytes()
             function = settings[name].rpartition(":")[2]
             settings[name] = [hashlib.sha256(code).hexdigest(), function]

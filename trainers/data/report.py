@@ -66,6 +66,12 @@ class PreflightReport(BaseModel):
     validation_made: bool = False
     warnings: list[Problem] = Field(default_factory=list)
     sample_prompts: list[SamplePrompt] = Field(default_factory=list)
+    classes: dict[str, dict[str, int]] = Field(
+        default_factory=dict, description="How often each class occurs, by split."
+    )
+    sample_inputs: list[dict[str, Any]] = Field(
+        default_factory=list, description="Rows by part, to try the trained model on."
+    )
 
 
 class RenderedRow(BaseModel):
@@ -92,6 +98,9 @@ class InspectReport(BaseModel):
     validation_made: bool = False
     fingerprint: str | None = None
     limit: int | None = Field(None, description="Tokens of a row that are trained on.")
+    classes: dict[str, dict[str, int]] = Field(
+        {}, description="How often each class occurs, by split."
+    )
     problems: list[Problem] = []
     warnings: list[Problem] = []
     rows: list[RenderedRow] = []

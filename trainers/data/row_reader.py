@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from ..spec import TextDataSection
+from ..spec import DataSection, TextDataSection
 from .cells import EmptyCellError, MistakeError, is_blank, text_cell, tools_cell, weight_cell
 from .chats import Message, looks_like_chat, read_chat
 from .formats import Recognition
@@ -27,13 +27,18 @@ _ALPACA = (
 class Example(TypedDict, total=False):
     """One row for training: text alone, prompt with completion, or messages.
 
-    prompt and completion are both strings or both lists of messages. tools is JSON text.
-    where names the row's place in its file, for error texts.
+    prompt and completion are both strings or both lists of messages, and so is rejected, the
+    worse answer where completion is the better one. label says whether the completion is good.
+    row is what the file has, where rewards look at it. tools is JSON text. where names the row's
+    place in its file, for error texts.
     """
 
     text: str
     prompt: str | list[Message]
     completion: str | list[Message]
+    rejected: str | list[Message]
+    label: bool
+    row: Row
     messages: list[Message]
     tools: str
     weight: float
@@ -51,7 +56,7 @@ class RowReader:
         self._parts = recognition.parts
         self._format = recognition.format
         self._sources = {
-            part: _source(part, section, recognition, table) for part in ("prompt", "completion")
+            part: source_of(part, section, recognition, table) for part in ("prompt", "completion")
         }
         self._whole_chats = self._format in ("messages", "conversations")
         self.chat = as_chat and self._format != "text"
@@ -95,7 +100,7 @@ class RowReader:
             prompt = template.format(instruction=instruction, input=extra)
             return {"prompt": prompt, "completion": output}
         asked = f"{instruction}\n\n{extra}" if extra else instruction
-        return self._as_messages(_turn("user", asked), _turn("assistant", output), row)
+        return self._as_messages(turn("user", asked), turn("assistant", output), row)
 
     def _pair(self, row: Row) -> Example:
         values = [self._sources[part](row) for part in ("prompt", "completion")]
@@ -103,8 +108,8 @@ class RowReader:
         if not self.chat:
             prompt, completion = map(text_cell, values, names)
             return {"prompt": prompt, "completion": completion}
-        prompt_turns = _turns(values[0], names[0], "user")
-        completion_turns = _turns(values[1], names[1], "assistant")
+        prompt_turns = turns(values[0], names[0], "user")
+        completion_turns = turns(values[1], names[1], "assistant")
         if completion_turns[0]["role"] != "assistant":
             raise MistakeError(f"{names[1]} does not begin with a turn of the assistant")
         return self._as_messages(prompt_turns, completion_turns, row)
@@ -119,7 +124,7 @@ class RowReader:
         if not text or messages[0]["role"] == "system":
             return messages
         name = self._parts.get("system", "data.system_prompt")
-        return _turn("system", text_cell(text, name)) + messages
+        return turn("system", text_cell(text, name)) + messages
 
     def _holds_messages(self, rows: list[Row]) -> bool:
         """Whether the first row that is not empty has messages for prompt or completion."""
@@ -133,10 +138,14 @@ class RowReader:
         return False
 
 
-def _source(
-    part: str, section: TextDataSection, recognition: Recognition, table: Table
+def source_of(
+    part: str, section: DataSection, recognition: Recognition, table: Table
 ) -> Callable[[Row], Any]:
-    """Where a prompt or completion comes from: a template, a function, or a column."""
+    """Where a prompt or completion comes from: a template, a function, or a column.
+
+    Raises:
+        DataError: the section's template or function cannot be used.
+    """
     template = getattr(section, f"{part}_template")
     if template:
         return parse_template(template, table.columns, f"data.{part}_template").fill
@@ -157,12 +166,13 @@ def _source(
     return call
 
 
-def _turn(role: str, content: str) -> list[Message]:
+def turn(role: str, content: str) -> list[Message]:
+    """A chat of one message."""
     return [{"role": role, "content": content}]
 
 
-def _turns(value: Any, name: str, role: str) -> list[Message]:
+def turns(value: Any, name: str, role: str) -> list[Message]:
     """The messages of a cell; plain text is one turn of the role."""
     if not looks_like_chat(value):
-        return _turn(role, text_cell(value, name))
+        return turn(role, text_cell(value, name))
     return read_chat(value, name) or []

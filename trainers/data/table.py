@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 Row = dict[str, Any]
@@ -33,6 +34,7 @@ class Table:
         places: each row's place in the file, from 1: the line of JSON lines, the data row of
             everything else.
         place_word: what a place counts.
+        folder: where the file is, from which the files that its cells name are looked up.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Table:
     rows: list[Row]
     places: list[int]
     place_word: PlaceWord = "row"
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -56,6 +59,7 @@ class Table:
             [self.rows[index] for index in indices],
             [self.places[index] for index in indices],
             self.place_word,
+            self.folder,
         )
 
 

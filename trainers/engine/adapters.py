@@ -15,33 +15,44 @@ from peft import (
     get_peft_model,
 )
 
-from ..spec import GradientSpec, PeftSection
+from ..registry import find_task
+from ..spec import AdapterSection, GradientSpec, PeftSection
 
 
-def adapter_config(spec: GradientSpec) -> PeftConfig | None:
-    """What to wrap the model in, None for training all of it."""
+def adapter_config(spec: GradientSpec, heads: tuple[str, ...] = ()) -> PeftConfig | None:
+    """What to wrap the model in, None for training all of it.
+
+    Args:
+        spec: the run's.
+        heads: modules that begin at random and so are trained whole, where peft does not know
+            them by the kind of task.
+    """
     section = spec.peft
     if section.method == "none":
         return None
+    name = find_task(spec.task).loading.peft_type
+    kind = TaskType[name] if name else None
     if section.method == "ia3":
         return IA3Config(
-            task_type=TaskType.CAUSAL_LM,
+            task_type=kind,
             revision=spec.model.revision,
             target_modules=section.target_modules,
             exclude_modules=section.exclude_modules or None,
             # peft knows the feed-forward modules of few models; scaling outputs fits all.
             feedforward_modules=[],
-            modules_to_save=section.modules_to_save or None,
+            modules_to_save=[*section.modules_to_save, *heads] or None,
         )
-    if section.method == "prompt-tuning":
-        return _prompt_tuning(spec)
-    return _lora(section, spec.model.revision)
+    if isinstance(section, PeftSection) and section.method == "prompt-tuning":
+        return _prompt_tuning(spec, section, kind)
+    return _lora(section, spec.model.revision, kind, heads)
 
 
-def _lora(section: PeftSection, revision: str | None) -> LoraConfig:
+def _lora(
+    section: AdapterSection, revision: str | None, kind: TaskType | None, heads: tuple[str, ...]
+) -> LoraConfig:
     initial: Any = section.init_lora_weights
     return LoraConfig(
-        task_type=TaskType.CAUSAL_LM,
+        task_type=kind,
         revision=revision,
         r=section.r,
         lora_alpha=section.lora_alpha,
@@ -49,18 +60,21 @@ def _lora(section: PeftSection, revision: str | None) -> LoraConfig:
         use_rslora=section.use_rslora,
         use_dora=section.method == "dora",
         target_modules=section.target_modules,
-        exclude_modules=section.exclude_modules or None,
-        modules_to_save=section.modules_to_save or None,
+        # A head that is trained whole gets no matrices beside it.
+        exclude_modules=[*section.exclude_modules, *heads] or None,
+        modules_to_save=[*section.modules_to_save, *heads] or None,
         bias=section.bias,
         init_lora_weights=True if initial == "default" else initial,
     )
 
 
-def _prompt_tuning(spec: GradientSpec) -> PromptTuningConfig:
-    section, text = spec.peft, spec.peft.prompt_tuning_init_text
+def _prompt_tuning(
+    spec: GradientSpec, section: PeftSection, kind: TaskType | None
+) -> PromptTuningConfig:
+    text = section.prompt_tuning_init_text
     source = spec.model.tokenizer or spec.model.name_or_path
     return PromptTuningConfig(
-        task_type=TaskType.CAUSAL_LM,
+        task_type=kind,
         revision=spec.model.revision,
         num_virtual_tokens=section.num_virtual_tokens,
         prompt_tuning_init=PromptTuningInit.TEXT if text else PromptTuningInit.RANDOM,

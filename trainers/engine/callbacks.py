@@ -16,16 +16,8 @@ from .job import Job
 from .stopping import StopRequested
 from .trainer import EvaluationCut
 
-_METRICS = (
-    "loss",
-    "grad_norm",
-    "learning_rate",
-    "entropy",
-    "mean_token_accuracy",
-    "aux_loss",
-    "num_tokens",
-    "tokens_per_second",
-)
+# The clock's, and what events say elsewhere.
+_NO_METRICS = ("epoch", "step_time")
 _TOKEN_METRICS = ("num_tokens", "tokens_per_second")
 _NOT_MEASURED = ("epoch", "eval_num_tokens")
 _PROGRESS_SECONDS = 0.25
@@ -67,10 +59,10 @@ class EventCallback(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """The scalars of training; evaluations have an event of their own."""
         if logs and "loss" in logs:
-            wanted = set(_METRICS)
+            hidden = set(_NO_METRICS)
             if not self._job.spec.training.include_num_input_tokens_seen:
-                wanted -= set(_TOKEN_METRICS)
-            values = {name: logs[name] for name in _METRICS if name in logs and name in wanted}
+                hidden |= set(_TOKEN_METRICS)
+            values = {name: value for name, value in logs.items() if name not in hidden}
             self._job.reporter.emit(
                 MetricsEvent(step=state.global_step, epoch=state.epoch or 0, values=finite(values))
             )

@@ -5,28 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import yaml
 
+from ..registry import Loading, find_task
 from ..run_folder import RunFolder
-from ..spec import TextSpec
+from ..spec import GradientSpec, RunSpec
 
 _ADAPTER = """\
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import {classes}
 
 folder = "."  # this folder, or its name on the hub
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained({base})
+{processor} = {processor_class}.from_pretrained(folder)
+model = {model_class}.from_pretrained({base})
 model = PeftModel.from_pretrained(model, folder)
 """
 _MODEL = """\
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import {classes}
 
 folder = "."  # this folder, or its name on the hub
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained(folder)
+{processor} = {processor_class}.from_pretrained(folder)
+model = {model_class}.from_pretrained(folder)
 """
 _CHAT = """
 messages = [{{"role": "user", "content": {prompt}}}]
@@ -44,7 +46,7 @@ print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_to
 
 
 def write_card(
-    folder: Path, run: RunFolder, spec: TextSpec, figures: Mapping[str, float | None]
+    folder: Path, run: RunFolder, spec: RunSpec, figures: Mapping[str, float | None]
 ) -> None:
     """Write README.md into the folder of a result.
 
@@ -55,25 +57,15 @@ def write_card(
         figures: what was measured of this very result.
     """
     adapter = (folder / "adapter_config.json").exists()
-    trained = "every weight" if spec.peft.method == "none" else spec.peft.method
-    merged = "" if adapter or spec.peft.method == "none" else ", merged into the model"
-    # The hub refuses a card that names a local folder there.
-    on_hub = not Path(spec.model.name_or_path).exists()
-    header = {
-        **({"base_model": spec.model.name_or_path} if on_hub else {}),
-        "library_name": "peft" if adapter else "transformers",
-        "pipeline_tag": "text-generation",
-        "tags": ["luthier", spec.task, spec.peft.method],
-    }
     data = _read(run.provenance).get("data", {})
     settings = spec.model_dump(
         mode="json", include={"model", "training", "peft"}, exclude_defaults=True
     )
+    header = _header(spec, adapter=adapter)
     parts = [
         f"---\n{yaml.safe_dump(header, sort_keys=False)}---",
         f"# {spec.name or run.run_id}",
-        f"Trained with Luthier (task {spec.task}, {trained}{merged}) "
-        f"from `{spec.model.name_or_path}`.",
+        _origin(spec, adapter=adapter),
         f"## Use\n\n```python\n{_snippet(run, spec, adapter=adapter)}```",
         f"## Figures\n\n{_table(figures)}",
         f"## Data\n\n`{spec.data.path}`, fingerprint `{data.get('fingerprint', '')}`",
@@ -83,17 +75,63 @@ def write_card(
     (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _snippet(run: RunFolder, spec: TextSpec, *, adapter: bool) -> str:
+def _header(spec: RunSpec, *, adapter: bool) -> dict[str, Any]:
+    loading = find_task(spec.task).loading
+    header: dict[str, Any] = {}
+    tags = ["luthier", spec.task]
+    if isinstance(spec, GradientSpec):
+        # The hub refuses a card that names a local folder there.
+        if not Path(spec.model.name_or_path).exists():
+            header["base_model"] = spec.model.name_or_path
+        tags.append(spec.peft.method)
+    header["library_name"] = "peft" if adapter else loading.library
+    return {**header, "pipeline_tag": loading.pipeline_tag, "tags": tags}
+
+
+def _origin(spec: RunSpec, *, adapter: bool) -> str:
+    if not isinstance(spec, GradientSpec):
+        return f"Trained with Luthier (task {spec.task})."
+    trained = "every weight" if spec.peft.method == "none" else spec.peft.method
+    merged = "" if adapter or spec.peft.method == "none" else ", merged into the model"
+    return (
+        f"Trained with Luthier (task {spec.task}, {trained}{merged}) "
+        f"from `{spec.model.name_or_path}`."
+    )
+
+
+def _snippet(run: RunFolder, spec: RunSpec, *, adapter: bool) -> str:
+    task, found = find_task(spec.task), _read(run.preflight)
+    load = ""
+    if isinstance(spec, GradientSpec) and task.loading.auto_class:
+        load = _loading(spec, task.loading, adapter=adapter, own_head=bool(task.usage))
+    if task.usage:
+        examples = found.get("sample_inputs") or [{}]
+        words = {role: repr(value) for role, value in examples[0].items()}
+        return load + Template(task.usage).safe_substitute(words)
+    samples = found.get("sample_prompts") or [{"prompt": "Hello"}]
+    chat = _read(run.provenance).get("data", {}).get("chat", False)
+    ask = (_CHAT if chat else _TEXT).format(prompt=json.dumps(samples[0]["prompt"]))
+    return load + ask + _ANSWER
+
+
+def _loading(spec: GradientSpec, loading: Loading, *, adapter: bool, own_head: bool) -> str:
+    """The code that loads a result; an adapter with a head of its own brings its config along."""
     base = [repr(spec.model.name_or_path)]
     if spec.model.revision:
         base.append(f"revision={spec.model.revision!r}")
     if spec.model.trust_remote_code:
         base.append("trust_remote_code=True")
-    load = _ADAPTER.format(base=", ".join(base)) if adapter else _MODEL
-    samples = _read(run.preflight).get("sample_prompts") or [{"prompt": "Hello"}]
-    chat = _read(run.provenance).get("data", {}).get("chat", False)
-    ask = (_CHAT if chat else _TEXT).format(prompt=json.dumps(samples[0]["prompt"]))
-    return load + ask + _ANSWER
+    classes = [loading.auto_class, loading.processor]
+    if adapter and own_head:
+        base.append("config=AutoConfig.from_pretrained(folder)")
+        classes.insert(0, "AutoConfig")
+    return (_ADAPTER if adapter else _MODEL).format(
+        classes=", ".join(classes),
+        processor="tokenizer" if loading.processor == "AutoTokenizer" else "processor",
+        processor_class=loading.processor,
+        model_class=loading.auto_class,
+        base=", ".join(base),
+    )
 
 
 def _table(figures: Mapping[str, float | None]) -> str:

@@ -7,12 +7,12 @@ from importlib.util import find_spec
 
 from ..errors import Problem, SpecError
 from ..registry import find_task
-from ..spec import TextSpec
+from ..spec import GradientSpec
 
 _BITSANDBYTES_OPTIMIZERS = ("bnb", "8bit", "paged", "lion", "ademamix")
 
 
-def refuse_impossible(spec: TextSpec, device: str) -> None:
+def refuse_impossible(spec: GradientSpec, device: str) -> None:
     """Look at everything that would fail later and less clearly.
 
     Raises:
@@ -27,7 +27,7 @@ def refuse_impossible(spec: TextSpec, device: str) -> None:
         raise SpecError(problems)
 
 
-def _packages(spec: TextSpec) -> Iterator[Problem]:
+def _packages(spec: GradientSpec) -> Iterator[Problem]:
     for tracker in spec.training.report_to:
         # TensorBoard comes with torch's own writer or with tensorboardX.
         names = (tracker, "tensorboardX") if tracker == "tensorboard" else (tracker,)
@@ -50,7 +50,7 @@ def _packages(spec: TextSpec) -> Iterator[Problem]:
         yield Problem("deepspeed is not installed here: pip install deepspeed", "launch.strategy")
 
 
-def _devices(spec: TextSpec, device: str) -> Iterator[Problem]:
+def _devices(spec: GradientSpec, device: str) -> Iterator[Problem]:
     if device == "cpu":
         if spec.launch.precision == "fp16":
             yield Problem("fp16 needs a GPU; use bf16 or no", "launch.precision")
@@ -64,7 +64,7 @@ def _devices(spec: TextSpec, device: str) -> Iterator[Problem]:
         yield from _qaic(spec)
 
 
-def _qaic(spec: TextSpec) -> Iterator[Problem]:
+def _qaic(spec: GradientSpec) -> Iterator[Problem]:
     if spec.launch.precision == "bf16":
         yield Problem("QAIC cards have no bf16; use fp16 or no", "launch.precision")
     for key in ("load_in_4bit", "load_in_8bit"):
@@ -76,7 +76,7 @@ def _qaic(spec: TextSpec) -> Iterator[Problem]:
         )
 
 
-def _combinations(spec: TextSpec) -> Iterator[Problem]:
+def _combinations(spec: GradientSpec) -> Iterator[Problem]:
     training = spec.training
     if not training.dataloader_num_workers:
         for key in ("dataloader_prefetch_factor", "dataloader_persistent_workers"):
@@ -89,7 +89,7 @@ def _combinations(spec: TextSpec) -> Iterator[Problem]:
         )
     if spec.evaluation.strategy != "no":
         yield from _best_metric(spec)
-    if training.label_smoothing_factor and spec.data.weight_column:
+    if training.label_smoothing_factor and spec.data.row_weights:
         yield Problem(
             "rows with weights cannot be smoothed; set it to 0", "training.label_smoothing_factor"
         )
@@ -99,7 +99,7 @@ def _combinations(spec: TextSpec) -> Iterator[Problem]:
                 yield Problem("needs training.torch_compile true", f"training.{key}")
 
 
-def _best_metric(spec: TextSpec) -> Iterator[Problem]:
+def _best_metric(spec: GradientSpec) -> Iterator[Problem]:
     known = find_task(spec.task).metrics
     metric = spec.evaluation.metric_for_best_model
     if metric not in known and f"eval_{metric}" not in known:

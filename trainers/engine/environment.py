@@ -7,10 +7,10 @@ import logging
 import os
 
 from ..run_folder import RunFolder
-from ..spec import TextSpec
+from ..spec import GradientSpec, RunSpec
 
 
-def prepare_environment(spec: TextSpec, run: RunFolder) -> None:
+def prepare_environment(spec: RunSpec, run: RunFolder) -> None:
     """Set what must be there before torch and the hub's client are loaded."""
     launch, environment = spec.launch, os.environ
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
@@ -21,12 +21,13 @@ def prepare_environment(spec: TextSpec, run: RunFolder) -> None:
     if launch.offline:
         for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
             environment[name] = "1"
-    if spec.training.disable_tqdm:
+    if isinstance(spec, GradientSpec) and spec.training.disable_tqdm:
         environment["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     # It says at every start that a package is missing which nobody needs.
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     _set_device(spec)
-    _set_trackers(spec, run)
+    if isinstance(spec, GradientSpec):
+        _set_trackers(spec, run)
 
 
 def defer_collection() -> None:
@@ -41,7 +42,7 @@ def resume_collection() -> None:
         gc.freeze()
 
 
-def _set_device(spec: TextSpec) -> None:
+def _set_device(spec: RunSpec) -> None:
     launch, environment = spec.launch, os.environ
     if launch.threads is not None:
         environment["OMP_NUM_THREADS"] = str(launch.threads)
@@ -57,7 +58,7 @@ def _set_device(spec: TextSpec) -> None:
         environment.setdefault("ACCELERATE_TORCH_DEVICE", "qaic:0")
 
 
-def _set_trackers(spec: TextSpec, run: RunFolder) -> None:
+def _set_trackers(spec: GradientSpec, run: RunFolder) -> None:
     environment, trackers = os.environ, spec.training.report_to
     if "tensorboard" in trackers:
         environment.setdefault("TENSORBOARD_LOGGING_DIR", str(run.artifacts / "tensorboard"))

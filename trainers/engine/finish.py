@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-from ..errors import TrainingError
-from ..run_folder import RunFolder, write_json
-from ..spec import TextSpec
+from ..run_folder import write_json
 from .card import write_card
 from .figures import figures_of
 from .folders import replace_folder, staging
 from .job import Job, Result
 from .merge import merge_adapter
 from .trainer import RunTrainer
+from .uploading import push
 
 
 def finish(job: Job, trainer: RunTrainer) -> Result:
@@ -46,22 +44,3 @@ def _extras(job: Job, target: Path, figures: dict[str, float | None]) -> None:
     if spec.output.push_to_hub:
         job.reporter.phase("uploading", spec.output.hub_model_id or "")
         push(run, target, spec)
-
-
-def push(run: RunFolder, folder: Path, spec: TextSpec) -> None:
-    """Upload a result. The token comes from the environment and is never written down.
-
-    Raises:
-        TrainingError: there is no token.
-    """
-    from huggingface_hub import HfApi
-
-    token, name = os.environ.get("HF_TOKEN"), spec.output.hub_model_id
-    if not token or name is None:
-        raise TrainingError(
-            "output.push_to_hub needs a token, and HF_TOKEN is not set.",
-            hint=f"The result is kept in {folder}; set HF_TOKEN where the agent runs.",
-        )
-    api = HfApi(token=token)
-    api.create_repo(name, private=spec.output.hub_private, exist_ok=True)
-    api.upload_folder(repo_id=name, folder_path=folder, commit_message=f"Luthier run {run.run_id}")

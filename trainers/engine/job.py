@@ -6,13 +6,17 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Generic
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from ..events import ErrorEvent, Event, EventWriter, PhaseEvent, WarningEvent, read_events
 from ..run_folder import AttemptFolder, RunFolder
-from ..spec import TextSpec
+from ..spec import GradientSpec, RunSpec
 from .stopping import StopWatch
+
+S = TypeVar("S", bound=RunSpec, default=GradientSpec, covariant=True)
 
 
 class Adjustments(BaseModel):
@@ -76,7 +80,7 @@ class Reporter:
 
 
 @dataclass
-class Job:
+class Job(Generic[S]):
     """What a training function works with.
 
     Attributes:
@@ -87,7 +91,7 @@ class Job:
         chat: whether its rows are chats.
     """
 
-    spec: TextSpec
+    spec: S
     run: RunFolder
     attempt: AttemptFolder
     reporter: Reporter

@@ -13,7 +13,7 @@ from accelerate.utils import prepare_simple_launcher_cmd_env
 from ..errors import TrainingError
 from ..events import DoneEvent, read_events
 from ..run_folder import AttemptFolder, RunFolder, write_json
-from ..spec import LaunchSection, TextSpec
+from ..spec import GradientSpec, LaunchSection
 from .checks import refuse_impossible
 from .job import Reporter
 
@@ -35,7 +35,7 @@ def needs_processes(launch: LaunchSection) -> bool:
     return launch.processes > 1 or launch.strategy in ("fsdp", "deepspeed")
 
 
-def enter_process(spec: TextSpec, attempt: AttemptFolder) -> None:
+def enter_process(spec: GradientSpec, attempt: AttemptFolder) -> None:
     """Make this process what ``accelerate launch`` would have started."""
     arguments = _arguments(spec, attempt, [])
     arguments, _, _ = accelerate_launch._validate_launch_command(arguments)
@@ -44,7 +44,7 @@ def enter_process(spec: TextSpec, attempt: AttemptFolder) -> None:
 
 
 def start_processes(
-    spec: TextSpec, run: RunFolder, attempt: AttemptFolder, reporter: Reporter
+    spec: GradientSpec, run: RunFolder, attempt: AttemptFolder, reporter: Reporter
 ) -> None:
     """Start the processes and wait for them; what became of them is in the events.
 
@@ -68,7 +68,7 @@ def start_processes(
             ) from error
 
 
-def _arguments(spec: TextSpec, attempt: AttemptFolder, script: list[str]) -> Any:
+def _arguments(spec: GradientSpec, attempt: AttemptFolder, script: list[str]) -> Any:
     config = attempt.path / "accelerate.yaml"
     config.write_text(yaml.safe_dump(launch_config(spec.launch, attempt)), encoding="utf-8")
     parser = accelerate_launch.launch_command_parser()

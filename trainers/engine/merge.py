@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import torch
+import transformers
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig
 
 from ..errors import LuthierError
-from ..spec import TextSpec
+from ..registry import find_task
+from ..spec import GradientSpec
 from .folders import replace_folder, staging
+from .models import load_options, model_class
 
 
-def merge_adapter(adapter: Path, target: Path, spec: TextSpec) -> None:
+def merge_adapter(adapter: Path, target: Path, spec: GradientSpec) -> None:
     """Write base and adapter as one model, with the tokenizer.
 
     The base is loaded unquantised: folding into rounded weights would lose what was learnt.
@@ -24,17 +26,15 @@ def merge_adapter(adapter: Path, target: Path, spec: TextSpec) -> None:
     """
     if spec.peft.method in ("none", "prompt-tuning"):
         raise LuthierError(f"There is nothing to merge with peft.method {spec.peft.method}.")
-    section = spec.model
-    base = AutoModelForCausalLM.from_pretrained(
-        section.name_or_path,
-        revision=section.revision,
-        trust_remote_code=section.trust_remote_code,
-        dtype=section.dtype if section.dtype == "auto" else getattr(torch, section.dtype),
-        use_safetensors=True,
-    )
+    section, loading = spec.model, find_task(spec.task).loading
+    options = load_options(section)
+    if (adapter / "config.json").exists():
+        # The head with its class names is the adapter's, not the base model's.
+        options["config"] = AutoConfig.from_pretrained(adapter)
+    base = model_class(spec).from_pretrained(section.name_or_path, **options)
     merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
     staged = staging(target)
     shutil.rmtree(staged, ignore_errors=True)
     merged.save_pretrained(staged)
-    AutoTokenizer.from_pretrained(adapter).save_pretrained(staged)
+    getattr(transformers, loading.processor).from_pretrained(adapter).save_pretrained(staged)
     replace_folder(staged, target)

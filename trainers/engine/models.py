@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+import transformers
+from transformers import AutoTokenizer, BitsAndBytesConfig
 
 from ..errors import Problem, SpecError
+from ..registry import find_task
 from ..spec import GradientSpec, ModelSection
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -50,23 +52,43 @@ def _set_chat_template(tokenizer: Any, name: str) -> None:
         tokenizer.eos_token = "<|im_end|>"
 
 
-def load_model(spec: GradientSpec, precision: str, device: str) -> Any:
-    """The base model, quantised when the spec says so, not yet on its device."""
-    section = spec.model
+def load_options(section: ModelSection) -> dict[str, Any]:
+    """Keyword arguments of ``from_pretrained`` that every load of the base model has."""
     options: dict[str, Any] = {
         "revision": section.revision,
         "trust_remote_code": section.trust_remote_code,
-        "attn_implementation": section.attn_implementation,
         "use_safetensors": True,
         "dtype": section.dtype if section.dtype == "auto" else getattr(torch, section.dtype),
     }
+    # Left open, it is sdpa where the model has that, and plain attention where it has not.
+    if section.attn_implementation != "sdpa":
+        options["attn_implementation"] = section.attn_implementation
+    return options
+
+
+def model_class(spec: GradientSpec) -> Any:
+    """The class of transformers that loads the task's models."""
+    return getattr(transformers, find_task(spec.task).loading.auto_class)
+
+
+def load_model(spec: GradientSpec, precision: str, device: str, **more: Any) -> Any:
+    """The base model, quantised when the spec says so, not yet on its device.
+
+    Args:
+        spec: the run's.
+        precision: no, fp16 or bf16.
+        device: cpu, cuda or qaic.
+        more: further keyword arguments of ``from_pretrained``, such as ``num_labels``.
+    """
+    section = spec.model
+    options = {**load_options(section), **more}
     if section.device_map is not None:
         options["device_map"] = section.device_map
     if section.load_in_4bit or section.load_in_8bit:
         options["quantization_config"] = quantisation(section, _COMPUTE[precision])
         # A quantised model cannot be moved, so it is loaded where it is to stay.
         options.setdefault("device_map", {"": _own_device(device)})
-    model = AutoModelForCausalLM.from_pretrained(section.name_or_path, **options)
+    model = model_class(spec).from_pretrained(section.name_or_path, **options)
     for layer in model.modules():
         # bitsandbytes would repack 4-bit weights for CPU inference at the first evaluation, with
         # coarser scales, and training would go on with those.

@@ -15,6 +15,8 @@ from ..events import PlacementEvent
 from ..spec import GradientSpec
 from ..spec.sections import Precision
 from .job import Job
+from .meter import Meter
+from .probe import probe
 from .trainer import RunTrainer
 
 _STRATEGIES = {
@@ -156,19 +158,23 @@ def _weights(spec: GradientSpec, model: torch.nn.Module) -> list[str]:
 class PlacementCallback(TrainerCallback):  # type: ignore[misc]
     """Proves where the run is, after everything is wrapped and before its first step."""
 
-    def __init__(self, job: Job, trainer: RunTrainer, precision: str, device: str) -> None:
+    def __init__(
+        self, job: Job, trainer: RunTrainer, precision: str, device: str, meter: Meter | None
+    ) -> None:
         self._job = job
         self._trainer = trainer
         self._precision = precision
         self._device = device
+        self._meter = meter
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Measure, say, compare, and continue the counters of the checkpoint."""
+        """Measure, say, compare, try a step, and continue the counters of the checkpoint."""
         model = self._trainer.model
         found = measure(model, self._trainer.accelerator)
         self._job.reporter.emit(found)
         verify(self._job.spec, self._precision, self._device, found, model)
+        probe(self._job, self._trainer, self._meter)
         self._trainer.restore_carry(self._job.resume_from)
         self._job.reporter.phase("training")

@@ -7,6 +7,7 @@ import sys
 from importlib import metadata
 
 from ..run_folder import write_json
+from ..spec import RunSpec
 from .job import Job
 
 _PACKAGES = (
@@ -20,12 +21,17 @@ _PACKAGES = (
     "safetensors",
     "bitsandbytes",
     "numpy",
+    "sentence-transformers",
+    "scikit-learn",
+    "lightgbm",
+    "xgboost-cpu",
+    "optuna",
     "deepspeed",
     "flash-attn",
 )
 
 
-def write_provenance(job: Job) -> None:
+def write_provenance(job: Job[RunSpec]) -> None:
     """Keep versions, seed and, once it is known, the data's fingerprint with the run."""
     if not job.reporter.main:
         return
@@ -41,7 +47,7 @@ def write_provenance(job: Job) -> None:
             "python": sys.version.split()[0],
             "system": platform.platform(),
             "packages": versions,
-            "seed": job.spec.training.seed,
+            "seed": job.spec.seed,
             "data": {
                 "path": job.spec.data.path,
                 "fingerprint": job.fingerprint,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from ..events import SampleEvent
+from ..events import SampleEvent, finite
 from .job import Job
 
 
@@ -28,17 +28,30 @@ class Prompt:
     expected: str | None = None
 
 
+Score = Callable[[Sequence[Prompt], Sequence[str]], Sequence[dict[str, float]]]
+"""The rewards of each prompt's text, by their names."""
+
+
 class SampleCallback(TrainerCallback):  # type: ignore[misc]
     """Answers the prompts after each evaluation, always the most likely token.
 
     No random number is drawn, so a run goes on exactly as it would have without.
     """
 
-    def __init__(self, job: Job, prompts: Sequence[Prompt], tokenizer: Any, longest: int) -> None:
+    def __init__(
+        self,
+        job: Job,
+        prompts: Sequence[Prompt],
+        tokenizer: Any,
+        longest: int,
+        score: Score | None = None,
+    ) -> None:
+        """``score``, when there is one, says what each of the written texts earns."""
         self._job = job
         self._prompts = prompts
         self._tokenizer = tokenizer
         self._longest = longest
+        self._score = score
 
     def on_evaluate(
         self,
@@ -53,13 +66,16 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
         together = self._job.spec.launch.strategy in ("fsdp", "deepspeed")
         if not self._prompts or not (self._job.reporter.main or together):
             return
-        for prompt, text in zip(self._prompts, self._write(model, args), strict=True):
+        texts = self._write(model, args)
+        earned = self._score(self._prompts, texts) if self._score else [{}] * len(texts)
+        for prompt, text, rewards in zip(self._prompts, texts, earned, strict=True):
             self._job.reporter.emit(
                 SampleEvent(
                     step=state.global_step,
                     prompt=prompt.shown,
                     text=text,
                     expected=prompt.expected,
+                    rewards=finite(rewards),
                 )
             )
 

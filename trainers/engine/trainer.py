@@ -52,6 +52,12 @@ class RunTrainer(_Base):  # type: ignore[misc]
 
     control: Any
 
+    has_perplexity = True
+    """Whether the evaluation loss is one of guessing tokens."""
+
+    speed_name = "tokens_per_second"
+    """How the metrics call the speed of what ``tokens_so_far`` counts."""
+
     aside_seconds = 0.0
     """Time spent on evaluations since the last log, which is not training."""
 
@@ -130,9 +136,10 @@ class RunTrainer(_Base):  # type: ignore[misc]
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "eval_loss" in logs:
-            logs["eval_perplexity"] = _perplexity(logs["eval_loss"])
+            if self.has_perplexity:
+                logs["eval_perplexity"] = _perplexity(logs["eval_loss"])
         elif "loss" in logs:
-            logs["tokens_per_second"] = self._speed()
+            logs[self.speed_name] = self._speed()
         super().log(logs, start_time)
 
     def _speed(self) -> float:
@@ -144,6 +151,7 @@ class RunTrainer(_Base):  # type: ignore[misc]
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         started, random_numbers = time.perf_counter(), torch.get_rng_state()
+        on_devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         try:
             return super().evaluate(*args, **kwargs)  # type: ignore[no-any-return]
         except (RuntimeError, MemoryError) as error:
@@ -156,6 +164,8 @@ class RunTrainer(_Base):  # type: ignore[misc]
         finally:
             # Whether and when rows are measured must not change what is learnt.
             torch.set_rng_state(random_numbers)
+            if on_devices:
+                torch.cuda.set_rng_state_all(on_devices)
             self.aside_seconds += time.perf_counter() - started
 
     def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> Any:
@@ -166,12 +176,16 @@ class RunTrainer(_Base):  # type: ignore[misc]
         finally:
             self.args.dataloader_drop_last = drop_last
 
+    def row_lengths(self, dataset: Any) -> list[int]:
+        """The length of each row, in tokens."""
+        return [len(ids) for ids in dataset["input_ids"]]
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if self.args.train_sampling_strategy == "group_by_length":
             return EpochLengthGroupedSampler(
                 self.args.train_batch_size * self.args.gradient_accumulation_steps,
-                lengths=[len(ids) for ids in dataset["input_ids"]],
+                lengths=self.row_lengths(dataset),
                 seed=self.args.data_seed,
             )
         return super()._get_train_sampler(dataset)

@@ -15,6 +15,7 @@ from ..data.rendering import blocks
 from ..engine.adapters import adapter_config, add_adapter
 from ..engine.job import Job, Result
 from ..engine.trainer import RunTrainer
+from ..spec import TextSpec
 from ..tasks.llm_generic import GenericSpec
 from .collating import Collator
 from .pipeline import Parts, run_language_model
@@ -22,7 +23,7 @@ from .rows import Row
 from .weights import WEIGHTS, count_weighted, target_weights
 
 
-def train(job: Job) -> Result:
+def train(job: Job[TextSpec]) -> Result:
     """Train as the job's spec says. Called by its dotted path from the task's registry entry."""
     return run_language_model(job, build_trainer)
 

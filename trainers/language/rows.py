@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..data import Example, SamplePrompt, read_dataset
+from ..data import Dataset, Example, SamplePrompt, read_dataset
 from ..data.checks import sample_prompts as first_prompts
 from ..data.findings import examine
 from ..data.rendering import RenderSettings, Tokens, is_chat, tokenise
@@ -15,6 +15,8 @@ from ..engine.job import Job
 from ..engine.samples import Prompt
 from ..errors import Problem, SpecError
 from ..run_folder import write_json
+from ..spec import TextSpec
+from ..spec.preference_data import ChatSpec
 
 
 class Row(NamedTuple):
@@ -54,8 +56,13 @@ class Rows:
 _BEGINNING_TOKENS = 32
 
 
-def prepare_rows(job: Job, tokenizer: Any) -> Rows:
+def prepare_rows(job: Job[TextSpec], tokenizer: Any, dataset: Dataset | None = None) -> Rows:
     """Read, check and tokenise the rows; what was found is kept with the run.
+
+    Args:
+        job: the attempt.
+        tokenizer: of the model.
+        dataset: the rows, when they have been read already.
 
     Raises:
         DataError: the rows cannot be trained on.
@@ -72,7 +79,7 @@ def prepare_rows(job: Job, tokenizer: Any) -> Rows:
         tokenised[id(examples)] = rows
         return [len(row.ids) for row in rows]
 
-    dataset = read_dataset(job.spec.data)
+    dataset = dataset or read_dataset(job.spec.data)
     findings = examine(dataset, job.spec, measure, as_chat=bool(tokenizer.chat_template))
     report = findings.report()
     job.fingerprint = report.fingerprint
@@ -83,14 +90,19 @@ def prepare_rows(job: Job, tokenizer: Any) -> Rows:
     examples = findings.examples("train")
     train = tokenised.get(id(examples), [])
     validation = tokenised.get(id(findings.examples("validation")), [])
-    _need_validation(job, validation)
+    need_validation(job, validation)
     job.chat = bool(examples) and is_chat(examples[0])
     built = findings.built.get("validation")
     samples = first_prompts(built, job.spec.evaluation.samples) if built else []
     return Rows(train, validation, samples, job.chat)
 
 
-def _need_validation(job: Job, validation: Sequence[Any]) -> None:
+def need_validation(job: Job[ChatSpec], validation: Sequence[Any]) -> None:
+    """Measure nothing when there are no validation rows.
+
+    Raises:
+        SpecError: the evaluation settings need them.
+    """
     evaluation = job.spec.evaluation
     if validation or evaluation.strategy == "no":
         return
@@ -107,32 +119,40 @@ def _need_validation(job: Job, validation: Sequence[Any]) -> None:
     evaluation.strategy = "no"
 
 
-def sample_prompts(job: Job, rows: Rows, tokenizer: Any) -> list[Prompt]:
+def sample_prompts(job: Job[TextSpec], rows: Rows, tokenizer: Any) -> list[Prompt]:
     """The prompts that are answered at every evaluation: the spec's, or of the first rows."""
+    found = asked_prompts(job, rows.samples, tokenizer, chat=rows.chat)
+    if found or job.spec.evaluation.strategy == "no":
+        return found
+    longest = job.spec.evaluation.sample_max_new_tokens
+    first = rows.validation[: job.spec.evaluation.samples]
+    return [_beginning(row.ids.tolist(), tokenizer, longest) for row in first]
+
+
+def asked_prompts(
+    job: Job[ChatSpec], samples: Sequence[SamplePrompt], tokenizer: Any, *, chat: bool
+) -> list[Prompt]:
+    """The spec's prompts, else those of the rows; none where nothing is measured."""
     evaluation = job.spec.evaluation
     if evaluation.strategy == "no":
         return []
     if evaluation.sample_prompts:
-        return [_asked(job, rows, tokenizer, text) for text in evaluation.sample_prompts]
-    if rows.samples:
-        return [
-            Prompt(
-                sample.prompt,
-                _prompt_tokens(tokenizer, sample.prompt, sample.messages, chat=rows.chat),
-                sample.expected,
-            )
-            for sample in rows.samples
-        ]
-    longest = evaluation.sample_max_new_tokens
-    first = rows.validation[: evaluation.samples]
-    return [_beginning(row.ids.tolist(), tokenizer, longest) for row in first]
+        return [_asked(job, tokenizer, text, chat=chat) for text in evaluation.sample_prompts]
+    return [
+        Prompt(
+            sample.prompt,
+            _prompt_tokens(tokenizer, sample.prompt, sample.messages, chat=chat),
+            sample.expected,
+        )
+        for sample in samples
+    ]
 
 
-def _asked(job: Job, rows: Rows, tokenizer: Any, text: str) -> Prompt:
+def _asked(job: Job[ChatSpec], tokenizer: Any, text: str, *, chat: bool) -> Prompt:
     messages = [{"role": "user", "content": text}]
     if job.spec.data.system_prompt:
         messages.insert(0, {"role": "system", "content": job.spec.data.system_prompt})
-    return Prompt(text, _prompt_tokens(tokenizer, text, messages, chat=rows.chat))
+    return Prompt(text, _prompt_tokens(tokenizer, text, messages, chat=chat))
 
 
 def _beginning(ids: list[int], tokenizer: Any, longest: int) -> Prompt:

@@ -12,7 +12,9 @@ from trl import SFTConfig, SFTTrainer
 
 from ..engine.adapters import adapter_config
 from ..engine.job import Job, Result
+from ..engine.metered import MeteredTrainer
 from ..engine.trainer import RunTrainer
+from ..spec import TextSpec
 from ..tasks.llm_sft import SupervisedSpec
 from .collating import Collator
 from .pipeline import Parts, run_language_model
@@ -20,7 +22,7 @@ from .rows import Row
 from .weights import WEIGHTS, count_weighted, target_weights
 
 
-def train(job: Job) -> Result:
+def train(job: Job[TextSpec]) -> Result:
     """Train as the job's spec says. Called by its dotted path from the task's registry entry."""
     return run_language_model(job, build_trainer)
 
@@ -69,20 +71,8 @@ def as_dataset(rows: Sequence[Row], length: int | None, *, weighted: bool) -> Da
     return Dataset.from_dict(columns) if columns["input_ids"] else None
 
 
-class SupervisedTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]
+class SupervisedTrainer(MeteredTrainer, SFTTrainer):  # type: ignore[misc]
     """SFTTrainer that resumes its metrics too."""
-
-    def tokens_so_far(self) -> float:
-        return float(self._total_train_tokens)
-
-    def carried(self) -> dict[str, Any]:
-        metrics = {name: list(values) for name, values in self._metrics["train"].items()}
-        return {**super().carried(), "metrics": metrics, "tokens": self._total_train_tokens}
-
-    def carry_on(self, values: dict[str, Any]) -> None:
-        super().carry_on(values)
-        self._total_train_tokens = values["tokens"]
-        self._metrics["train"].update(values["metrics"])
 
 
 class _WeighedModel:

@@ -1,5 +1,8 @@
 """Run specs: what one run is told, checked before anything is started."""
 
+from .adapter_section import AdapterSection, PeftSection, WholeOrLoraSection
+from .column_spec import ColumnSpec, WeightedColumnSpec
+from .data_section import DataSection, WeightedDataSection
 from .parameter import Section, conflict, parameter
 from .run_spec import GradientSpec, RunSpec
 from .sections import (
@@ -7,12 +10,14 @@ from .sections import (
     LaunchSection,
     ModelSection,
     OutputSection,
-    PeftSection,
     TrainingSection,
 )
 from .text_data import TextDataSection, TextEvaluationSection, TextSpec
 
 __all__ = [
+    "AdapterSection",
+    "ColumnSpec",
+    "DataSection",
     "EvaluationSection",
     "GradientSpec",
     "LaunchSection",
@@ -25,6 +30,9 @@ __all__ = [
     "TextEvaluationSection",
     "TextSpec",
     "TrainingSection",
+    "WeightedColumnSpec",
+    "WeightedDataSection",
+    "WholeOrLoraSection",
     "conflict",
     "parameter",
 ]

@@ -66,11 +66,13 @@ def build_spec(
     if not isinstance(task, str):
         raise SpecError([Problem("task must be a name such as llm-sft", where(("task",)))])
     try:
-        model = find_task(task).spec
+        entry = find_task(task)
     except LuthierError as error:
         raise SpecError([Problem(f"task: {error}", where(("task",)))]) from error
+    model = entry.spec
     try:
-        return model.model_validate(values)
+        # The spec says the task's own id, whichever of its names was written.
+        return model.model_validate({**values, "task": entry.id})
     except ValidationError as error:
         raise SpecError(_problems(model, error.errors(), where)) from error
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
+from .adapter_section import AdapterSection
+from .data_section import DataSection
 from .parameter import Section, conflict, parameter
 from .sections import (
     EvaluationSection,
     LaunchSection,
     ModelSection,
     OutputSection,
-    PeftSection,
     TrainingSection,
 )
 
@@ -25,8 +26,14 @@ class RunSpec(Section):
         level="beginner",
         max_length=100,
     )
+    data: DataSection = parameter(meaning="The rows.", level="beginner")
     launch: LaunchSection = parameter(LaunchSection(), "Where and on what the run executes.")
     output: OutputSection = parameter(OutputSection(), "What is kept at the end.")
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run's random choices."""
+        return self.data.split_seed
 
 
 class GradientSpec(RunSpec):
@@ -34,8 +41,12 @@ class GradientSpec(RunSpec):
 
     model: ModelSection = parameter(meaning="The base model.", level="beginner")
     training: TrainingSection = parameter(TrainingSection(), "How it is trained.")
-    peft: PeftSection = parameter(PeftSection(), "Which parameters are trained.")
+    peft: AdapterSection = parameter(AdapterSection(), "Which parameters are trained.")
     evaluation: EvaluationSection = parameter(EvaluationSection(), "How it is measured.")
+
+    @property
+    def seed(self) -> int:
+        return self.training.seed
 
     @model_validator(mode="after")
     def _combinations(self) -> GradientSpec:

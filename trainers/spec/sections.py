@@ -170,6 +170,11 @@ class TrainingSection(Section):
     gradient_checkpointing_kwargs: dict[str, Any] = parameter(
         {"use_reentrant": False}, "use_reentrant, preserve_rng_state.", group="memory"
     )
+    memory_probe: bool = parameter(
+        True,
+        "Try the longest batch before step 1, so that memory that runs out does so at once.",
+        group="memory",
+    )
     torch_empty_cache_steps: int | None = parameter(
         None, "Give cached memory back every so many steps.", unit="steps", ge=1, group="memory"
     )
@@ -236,41 +241,6 @@ class TrainingSection(Section):
     restore_callback_states_from_checkpoint: bool = parameter(
         True, "Early stopping goes on where it was when a run is resumed.", group="checkpoints"
     )
-
-
-class PeftSection(Section):
-    """Which few parameters are trained beside the frozen base, under peft's names."""
-
-    method: Literal["none", "lora", "dora", "ia3", "prompt-tuning"] = parameter(
-        "lora", "none trains every weight; lora trains small added matrices.", level="beginner"
-    )
-    r: int = parameter(16, "Rank of the LoRA matrices.", ge=1, level="beginner")
-    lora_alpha: float = parameter(32, "LoRA scaling; the update is multiplied by alpha / r.", gt=0)
-    lora_dropout: float = parameter(0.05, "Dropout before the LoRA matrices.", ge=0, lt=1)
-    use_rslora: bool = parameter(False, "Scale by alpha / sqrt(r); steadier at high ranks.")
-    target_modules: str | list[str] = parameter(
-        "all-linear", "all-linear, or the names of the modules that get adapters."
-    )
-    exclude_modules: list[str] = parameter([], "Modules that get none.")
-    modules_to_save: list[str] = parameter(
-        [], "Modules trained whole and saved with the adapter, such as lm_head."
-    )
-    bias: Literal["none", "all", "lora_only"] = parameter("none", "Which biases are trained.")
-    init_lora_weights: Literal["default", "gaussian", "pissa", "olora", "orthogonal"] = parameter(
-        "default", "Start values of the LoRA matrices."
-    )
-    num_virtual_tokens: int = parameter(
-        20, "Length of the trained prompt (prompt-tuning).", unit="tokens", ge=1
-    )
-    prompt_tuning_init_text: str | None = parameter(
-        None, "Text the trained prompt starts from (prompt-tuning)."
-    )
-
-    @model_validator(mode="after")
-    def _rslora_is_lora(self) -> PeftSection:
-        if self.use_rslora and self.method not in ("lora", "dora"):
-            raise conflict("peft.use_rslora", f"needs method lora or dora, not {self.method}")
-        return self
 
 
 class EvaluationSection(Section):
@@ -340,6 +310,9 @@ class LaunchSection(Section):
     )
     offline: bool = parameter(
         False, "Open no connection: models and data must be here already.", level="beginner"
+    )
+    send_hub_token: bool = parameter(
+        False, "Give a run on another host your hub token, for private models and uploads."
     )
     memory_limit: float | None = parameter(
         None, "Most memory a process may allocate on the host; silent: no limit.", unit="GiB", gt=0

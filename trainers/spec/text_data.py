@@ -6,37 +6,18 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from .parameter import Section, conflict, parameter
+from .adapter_section import PeftSection
+from .data_section import WeightedDataSection
+from .parameter import conflict, parameter
 from .run_spec import GradientSpec
 from .sections import EvaluationSection
 
 TextFormat = Literal["auto", "text", "prompt-completion", "messages", "conversations", "alpaca"]
 
 
-class TextDataSection(Section):
+class TextDataSection(WeightedDataSection):
     """Rows of text, prompts with completions, or chats."""
 
-    path: str = parameter(
-        meaning="A csv, tsv, jsonl, json or parquet file, a folder of {split} files, or a hub id.",
-        level="beginner",
-        example="data/train.jsonl",
-        min_length=1,
-    )
-    subset: str | None = parameter(None, "Configuration of a hub dataset.")
-    revision: str | None = parameter(None, "Branch, tag or commit of a hub dataset.")
-    train_split: str = parameter("train", "Split to train on.", min_length=1)
-    validation_split: str | None = parameter(
-        None, "Split to measure on; silent: validation, valid, dev or test when there is one."
-    )
-    validation_fraction: float = parameter(
-        0.1,
-        "Share of the training rows set aside for measuring when there is no such split.",
-        ge=0,
-        lt=1,
-        level="beginner",
-    )
-    split_seed: int = parameter(42, "Seed of that share.", ge=0)
-    max_rows: int | None = parameter(None, "Use only the first rows.", unit="rows", ge=1)
     format: TextFormat = parameter("auto", "What a row is; auto looks.", level="beginner")
     column_mapping: dict[str, str] = parameter(
         {},
@@ -54,9 +35,6 @@ class TextDataSection(Section):
         None, "Your own function, file.py:name, that turns a row into a completion. It is run."
     )
     system_prompt: str | None = parameter(None, "System message put before every chat.")
-    weight_column: str | None = parameter(
-        None, "Column with each row's weight in the loss; 0 leaves a row out."
-    )
 
     @model_validator(mode="after")
     def _one_source(self) -> TextDataSection:
@@ -96,4 +74,5 @@ class TextSpec(GradientSpec):
     """A run of a causal language model."""
 
     data: TextDataSection = parameter(meaning="The rows.", level="beginner")
+    peft: PeftSection = parameter(PeftSection(), "Which parameters are trained.")
     evaluation: TextEvaluationSection = parameter(TextEvaluationSection(), "How it is measured.")

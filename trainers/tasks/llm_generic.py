@@ -42,4 +42,7 @@ TASK = Task(
     sample=Path(__file__).parent.parent / "samples" / "llm-generic",
     train="luthier.trainers.language.generic:train",
     chats=True,
+    tiny="luthier.trainers.tiny.language:causal_model",
+    sample_settings={"training.max_steps": 20, "training.block_size": 128},
+    aliases=("llm:generic", "llm"),
 )

@@ -75,4 +75,7 @@ TASK = Task(
     notes=(
         "Rows may also be text, messages (OpenAI), conversations (ShareGPT) or Alpaca's columns.",
     ),
+    tiny="luthier.trainers.tiny.language:causal_model",
+    sample_settings={"training.max_steps": 20, "training.max_length": 128},
+    aliases=("llm:sft",),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -83,6 +83,11 @@ def hub_line(typed: str, *, offline: bool) -> Line:
     """A hub id that is not on this machine."""
     warning = "not on this machine, and you work offline" if offline else ""
     return Line(typed, typed, "choose", "on the hub; fetched when it is needed", warning=warning)
+
+
+def suggested_line(name: str, *, offline: bool) -> Line:
+    """The model that a task starts from unless told otherwise, when it is not on this machine."""
+    return replace(hub_line(name, offline=offline), about="suggested for this task, on the hub")
 
 
 def known_data(base: Path, sample: Path) -> list[Line]:

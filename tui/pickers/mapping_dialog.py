@@ -62,6 +62,7 @@ class MappingDialog(Dialog[tuple[str, dict[str, str]]]):
             silent = "none" if part in OPTIONAL_PARTS else "choose a column"
             options.add_option(_line(part, self._mapping.get(part, silent), f"part {part}"))
         lacks = missing(self._format, self._columns, self._mapping)
+        options.add_option(None)
         options.add_option(Option(Text("Use these columns"), id=_DONE, disabled=bool(lacks)))
         options.add_option(Option(Text("Let Luthier find them by itself"), id=_CLEAR))
         options.go_to(at)
@@ -104,4 +105,4 @@ class MappingDialog(Dialog[tuple[str, dict[str, str]]]):
 
 
 def _line(name: str, value: str, line_id: str) -> Option:
-    return Option(Text.assemble((f"{name:<14}", "dim"), value), id=line_id)
+    return Option(Text.assemble(f"{name:<14}", (value, "bold")), id=line_id)

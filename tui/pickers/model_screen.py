@@ -11,7 +11,7 @@ from typing import ClassVar
 from luthier.trainers import demo
 
 from .browse import Wanted
-from .lines import Line, model_lines
+from .lines import Line, model_lines, suggested_line
 from .models import (
     FoundModel,
     cached_models,
@@ -28,14 +28,18 @@ class ModelScreen(PickerScreen):
     Args:
         current: the model that is chosen now.
         then: told the model that is chosen.
+        suggested: a hub id that suits the task, shown though it may not be here yet.
     """
 
     TITLE = "base model"
     WANTED: ClassVar[Wanted] = "model"
     PLACEHOLDER = "words of a name, a hub id as owner/name, or a folder as ./ ~/ /"
 
-    def __init__(self, current: str | None, then: Callable[[str], None]) -> None:
+    def __init__(
+        self, current: str | None, then: Callable[[str], None], suggested: str = ""
+    ) -> None:
         super().__init__(current)
+        self._suggested = suggested
         self._then = then
         self._found: list[FoundModel] = []
         self._left = threading.Event()
@@ -56,8 +60,14 @@ class ModelScreen(PickerScreen):
         self.show_lines()
 
     def found_lines(self, typed: str) -> list[Line]:
-        """Models with the words in their name."""
-        return model_lines(self._found, typed, self._base, offline=self.interface.offline)
+        """Models with the words in their name, and the one that suits the task."""
+        offline = self.interface.offline
+        lines = model_lines(self._found, typed, self._base, offline=offline)
+        name = self._suggested
+        fits = all(word in name.lower() for word in typed.lower().split())
+        if name and fits and name not in {line.key for line in lines}:
+            lines.append(suggested_line(name, offline=offline))
+        return lines
 
     def chosen(self, value: str) -> None:
         """Hand the model on, and go back."""

@@ -27,6 +27,12 @@ _COLUMNS = (
 )
 
 
+class Lines(LineTable):
+    """The list, where enter chooses."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("choose")]
+
+
 class PickerScreen(LuthierScreen):
     """Type words, an id or a path, or choose a line; what is chosen goes to ``chosen``."""
 
@@ -45,7 +51,7 @@ class PickerScreen(LuthierScreen):
     def body(self) -> Iterable[Widget]:
         """The line to type in, the list, and a sentence about the line with the cursor."""
         yield Input(placeholder=self.PLACEHOLDER, id="typed", compact=True)
-        yield LineTable(_COLUMNS, self._cell, id="lines")
+        yield Lines(_COLUMNS, self._cell, id="lines")
         yield Static("", id="about", markup=False)
 
     # -- for the pickers -----------------------------------------------------------------------
@@ -168,7 +174,7 @@ class PickerScreen(LuthierScreen):
 
     def action_to_text(self) -> None:
         """From the list to the text."""
-        self.query_one("#typed", Input).focus()
+        self.set_focus(self.query_one("#typed", Input))
 
     def action_complete(self) -> None:
         """Write the line with the cursor into the text; a folder is gone into."""

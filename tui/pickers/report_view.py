@@ -15,6 +15,7 @@ from luthier.trainers.data.report import InspectReport, RenderedRow, SplitReport
 
 _LONGEST_SHOWN = 2000
 _PROBLEM = 600
+_NAME = 24
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,11 @@ def _problem(sentence: str, style: Style) -> Text:
 def _columns(report: InspectReport) -> RenderableType:
     played = {column: part for part, column in report.parts.items()}
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("column", "part", "type", "empty"):
-        table.add_column(title, no_wrap=True, min_width=6)
+    longest = max(len(column.name) for column in report.columns)
+    part = max(map(len, played.values()), default=0)
+    # So that the example takes what is left, and nothing of the names.
+    for title, least in (("column", longest), ("part", part), ("type", 0), ("empty", 0)):
+        table.add_column(title, no_wrap=True, min_width=min(max(6, least), _NAME))
     table.add_column("for example", no_wrap=True, overflow="ellipsis")
     for column in report.columns:
         cells = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
@@ -34,8 +34,6 @@ def legend(
             the names.
     """
     values = {reading.color: _value_text(reading, look) for reading in readings}
-    flags = [f"smoothed {look.smoothing:g}"] if look.smoothing else []
-    flags += [*(["log"] * look.log), f"by {curves[0].across.kind}" if curves else ""]
     dash = "━ " if look.unicode else "= "
     title: Row = [(f"{look.title}  ", "title")] if look.title else []
     if look.cross is not None:
@@ -46,11 +44,20 @@ def legend(
         rows = _flowed(title, entries, width)
         if len(rows) <= most:
             break
-    right = "  ".join(flags)
-    space = width - _length(rows[0]) - len(right)
-    if space >= 0:
-        rows[0] = [*rows[0], (" " * space, ""), (right, "label")]
+    space = width - _length(rows[0])
+    right = next((words for words in _manners(curves, look) if len(words) <= space), "")
+    rows[0] = [*rows[0], (" " * (space - len(right)), ""), (right, "label")]
     return [fitted(row, width) for row in rows[:most]]
+
+
+def _manners(curves: Sequence[Curve], look: Look) -> Iterator[str]:
+    """How the curves are drawn, in ever fewer words."""
+    log = ["log"] * look.log
+    smoothed = [f"smoothed {look.smoothing:g}"] * (look.smoothing > 0)
+    across = [f"by {curves[0].across.kind}"] if curves else []
+    yield "  ".join([*smoothed, *log, *across])
+    yield "  ".join([*smoothed, *log])
+    yield "  ".join([*([f"~{look.smoothing:g}"] * (look.smoothing > 0)), *log])
 
 
 def _entry(curve: Curve, value: str, longest: int, dash: str) -> Row:

@@ -7,12 +7,14 @@ from .axis import Limits, limits_for
 # How much of the window a following one goes on at once: seldom, because it moves every cell.
 _FOLLOW_SHARE = 0.25
 _SAME = 0.01
+# A chart that shows the whole of a long run from its first steps on shows nothing of them.
+_MOST_PARTS = 32
 
 
 class Window:
     """The visible range across.
 
-    The whole range stays put while the data fits into it.
+    The whole range stays put while the data fits into it, and then doubles.
 
     Args:
         least: the narrowest range that can be seen.
@@ -40,11 +42,13 @@ class Window:
         high = max(last, first + self._least)
         if expected is None or expected < high:
             self._held = limits_for(first, high, self._held)
-            expected = self._held.high
-        elif high <= self.whole.high and abs(self.whole.high - expected) < _SAME * expected:
-            # An estimate that wavers must not repaint everything each time.
-            expected = self.whole.high
-        self.whole = Limits(first, expected)
+            end = self._held.high
+        else:
+            end = _part_of(first, expected, high)
+            if high <= self.whole.high and abs(self.whole.high - end) < _SAME * end:
+                # An estimate that wavers must not repaint everything each time.
+                end = self.whole.high
+        self.whole = Limits(first, end)
         if self._chosen and self._follows and last > self._chosen.high:
             span = self._chosen.high - self._chosen.low
             self._show(last - span * (1 - _FOLLOW_SHARE), span)
@@ -79,3 +83,11 @@ class Window:
     def _show(self, low: float, span: float) -> None:
         low = max(self.whole.low, min(low, self.whole.high - span))
         self._chosen = Limits(low, low + span)
+
+
+def _part_of(first: float, expected: float, high: float) -> float:
+    """The end of the smallest part of ``[first, expected]``, halved and again, with ``high``."""
+    parts = 1
+    while parts < _MOST_PARTS and first + (expected - first) / (parts * 2) >= high:
+        parts *= 2
+    return first + (expected - first) / parts

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, SelectionList, Static, TextArea
@@ -85,11 +85,15 @@ class ChooseDialog(Dialog[str]):
         super().__init__(title)
         self._choices = {choice.id: choice for choice in choices}
         self._current = current
+        self.set_class(any(choice.about for choice in choices), "-beside")
 
     def body(self) -> Iterable[Widget]:
-        """The list, and what the line with the cursor means."""
-        yield Options(id="choices")
-        if any(choice.about for choice in self._choices.values()):
+        """The list, and beside it what the line with the cursor means."""
+        if not self.has_class("-beside"):
+            yield Options(id="choices")
+            return
+        with Horizontal(id="beside"):
+            yield Options(id="choices")
             yield Static("", id="about", markup=False)
 
     def on_mount(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
@@ -15,6 +17,8 @@ from ..bindings import bindings
 from ..keys import TABLE
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from ..app import LuthierApp
 
 _TITLES = {"app": "Everywhere", "screen": "Everywhere", "list": "In lists", "scroll": "Scrolling"}
@@ -23,6 +27,20 @@ _LEAVING = (
     "q leaves a screen; on the list of runs it closes Luthier. Runs go on: the agent looks after "
     "them, and they are here when you come back."
 )
+
+
+def _heading(title: str) -> Text:
+    return Text(f"\n{title}", "bold")
+
+
+def _table() -> Table:
+    """Keys, what they do, and the ids that key profiles name."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="bold", min_width=12)
+    table.add_column(ratio=1)
+    table.add_column(style="dim", no_wrap=True)
+    table.expand = True
+    return table
 
 
 class HelpScreen(ModalScreen[None]):
@@ -42,26 +60,25 @@ class HelpScreen(ModalScreen[None]):
             yield Static(self._text(below.active_bindings), id="keys")
             yield Static(_LEAVING, id="leaving", markup=False)
 
-    def _text(self, active: dict[str, ActiveBinding]) -> Text:
+    def _text(self, active: dict[str, ActiveBinding]) -> RenderableType:
         """Every key of the sections that are active; dim what cannot be done just now."""
         app = cast("LuthierApp", self.app)
         owners = {key: binding.id or "" for key, (_, binding, _, _) in active.items()}
         sections = dict.fromkeys(owner.split(".")[0] for owner in owners.values())
-        groups: dict[str, Text] = {}
+        groups: dict[str, Table] = {}
         for section in [each for each in TABLE if each in sections]:
             title = _TITLES.get(section, "Here")
-            text = groups.setdefault(title, Text(f"\n{title}\n", style="bold"))
+            table = groups.setdefault(title, _table())
             for name, entry in TABLE[section].items():
                 binding_id = f"{section}.{name}"
                 keys = [key for key in app.all_keys_of(binding_id)
                         if owners.get(key, binding_id) == binding_id]  # fmt: skip
                 if keys:
                     names = " or ".join(app.key_name(key) for key in keys)
-                    look = "not bold" if binding_id in owners.values() else "not bold dim"
-                    text.append(f"  {names:<18} ", "bold")
-                    text.append(entry.help, look)
-                    text.append(f"  {binding_id}\n", "not bold dim")
-        return Text().join(groups[title] for title in _ORDER if title in groups)
+                    look = "" if binding_id in owners.values() else "dim"
+                    table.add_row(names, Text(entry.help, look), binding_id)
+        shown = [(title, groups[title]) for title in _ORDER if title in groups]
+        return Group(*(part for title, table in shown for part in (_heading(title), table)))
 
     def action_scroll_down(self) -> None:
         """One line down."""

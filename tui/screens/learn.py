@@ -102,7 +102,7 @@ class LearnScreen(LuthierScreen):
         self.set_class(False, "-guide")
         settings = ", ".join(f"`{key}`" for key in topic.settings)
         below = f"\n\n---\n\nSettings: {settings}\n" if settings else ""
-        place = f"*{topic.group}, {topic.level}*\n\n"
+        place = f"*{topic.group} · {topic.level} topic*\n\n"
         page = f"# {topic.title}\n\n{place}{topic.text}{below}"
         self.query_one("#text", Markdown).update(page)
         self.query_one("#page").scroll_home(animate=False)
@@ -146,7 +146,7 @@ class LearnScreen(LuthierScreen):
     def action_filter(self) -> None:
         """Type words to search for."""
         self.set_class(True, "-filtering")
-        self.query_one("#filter", Input).focus()
+        self.set_focus(self.query_one("#filter", Input))
 
     @on(Input.Changed, "#filter")
     def _words_changed(self) -> None:

@@ -14,11 +14,11 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from luthier.agent.text import printable
-from luthier.presets import presets
+from luthier.presets import Library
 from luthier.trainers.errors import LuthierError
 
 from ..bindings import bindings
-from ..library import Item, copy_text, form_values, items, matching
+from ..library import Item, copy_text, demo_item, form_values, items, matching
 from ..setups import Setup, Setups, complaints
 from ..widgets.options import Options
 from ..widgets.pane import Pane
@@ -73,11 +73,12 @@ class LibraryScreen(LuthierScreen):
         return self._items.get(self._options.current or "")
 
     def _show(self, at: str | None = None) -> None:
+        known = Library(self.luthier.home.presets).presets()
         try:
-            everything = items(self._setups.all(), presets())
+            everything = [demo_item(), *items(self._setups.all(), known)]
         except LuthierError as error:
             self.luthier.show_error(error)
-            everything = items([], presets())
+            everything = [demo_item(), *items([], known)]
         words = self.query_one("#filter", Input).value
         shown = matching(everything, words)
         at = at or self._options.current
@@ -131,7 +132,7 @@ class LibraryScreen(LuthierScreen):
     def action_filter(self) -> None:
         """Type words to search for."""
         self.set_class(True, "-filtering")
-        self.query_one("#filter", Input).focus()
+        self.set_focus(self.query_one("#filter", Input))
 
     @on(Input.Changed, "#filter")
     def _words_changed(self) -> None:

@@ -11,7 +11,7 @@ from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from luthier.presets import find_preset
+from luthier.presets import Library
 from luthier.trainers.errors import LuthierError
 
 from ..bindings import bindings
@@ -21,9 +21,10 @@ from ..setups import LastUsed
 from ..state import Topic
 from ..widgets.field_help import FieldHelp
 from ..widgets.form_list import FormList
+from ..widgets.memory_bar import MemoryBar
 from ..widgets.task_browser import TaskBrowser
 from .confirm import ConfirmScreen
-from .new_run_dialogs import FormDialogs
+from .new_run_memory import FormMemory
 
 if TYPE_CHECKING:
     from luthier.agent.models import RunDetail
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _MODEL = "model.name_or_path"
 
 
-class NewRunScreen(FormDialogs):
+class NewRunScreen(FormMemory):
     """The form of a run that is not there yet.
 
     Args:
@@ -67,6 +68,7 @@ class NewRunScreen(FormDialogs):
             yield Static(id="summary", markup=False)
             yield Input(placeholder="words of a setting's name or meaning", id="find", compact=True)
             yield FieldHelp()
+        yield MemoryBar()
 
     def on_mount(self) -> None:
         """Begin where the person wants to: a run's copy, given values, or the tasks."""
@@ -88,6 +90,7 @@ class NewRunScreen(FormDialogs):
     def _browse(self) -> None:
         self.sub_title = ""
         self.set_class(False, "-form")
+        self.memory_bar.display = False
         try:
             last = self.setups.last()
         except LuthierError as error:
@@ -135,7 +138,7 @@ class NewRunScreen(FormDialogs):
         try:
             form = Form(task)
             if preset:
-                form.use_preset(find_preset(preset))
+                form.use_preset(Library(self.luthier.home.presets).find(preset))
         except LuthierError as error:
             self.luthier.show_error(error)
             self._browse()
@@ -158,6 +161,7 @@ class NewRunScreen(FormDialogs):
         rows = FormList(form, self.glyphs, expert=self._expert)
         self.query_one("#form").mount(rows, after="#find")
         self.set_class(True, "-form")
+        self.memory_bar.display = True
         rows.focus()
 
     # -- what it shows -------------------------------------------------------------------------
@@ -173,6 +177,7 @@ class NewRunScreen(FormDialogs):
     def _form_changed(self) -> None:
         self._summarise()
         self._explain()
+        self.estimate_soon()
 
     @on(FormList.Moved)
     def _explain(self) -> None:
@@ -195,7 +200,7 @@ class NewRunScreen(FormDialogs):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The keys of the form work once there is one, and not while text is typed."""
-        own = {binding.action for binding in bindings("form")}
+        own = {binding.action.partition("(")[0] for binding in bindings("form", "memory")}
         if action not in own:
             return True
         if self._form is None or not self.has_class("-form"):
@@ -215,7 +220,7 @@ class NewRunScreen(FormDialogs):
     def action_find(self) -> None:
         """Type words of the settings to show."""
         self.set_class(True, "-finding")
-        self.query_one("#find", Input).focus()
+        self.set_focus(self.query_one("#find", Input))
 
     @on(Input.Changed, "#find")
     def _find_changed(self) -> None:

@@ -11,11 +11,12 @@ from textual import on
 from textual.screen import Screen
 
 from luthier.agent.errors import RefusedError
-from luthier.presets import Preset, find_preset, presets
+from luthier.presets import Library, Preset
 from luthier.trainers.errors import LuthierError
 
 from ..forms import Form, FormField, as_yaml, from_lines, to_lines, to_text
 from ..learning.topics import topic_of
+from ..memory import estimable
 from ..setups import Setup, Setups, values_of
 from ..widgets.form_list import FormList, choices_of
 from .base import LuthierScreen
@@ -50,6 +51,11 @@ class FormDialogs(LuthierScreen):
     def rows(self) -> FormList:
         """Its rows."""
         return self.query_one(FormList)
+
+    @property
+    def library(self) -> Library:
+        """The presets, the person's own among them."""
+        return Library(self.luthier.home.presets)
 
     @property
     def setups(self) -> Setups:
@@ -119,7 +125,8 @@ class FormDialogs(LuthierScreen):
         from ..pickers.model_screen import ModelScreen
 
         key = "model.name_or_path"
-        self._open(ModelScreen(self.form.value(key), partial(self._set, key)))
+        suggested = self.form.task.default_model
+        self._open(ModelScreen(self.form.value(key), partial(self._set, key), suggested))
 
     def _pick_data(self, *, columns: bool = False) -> None:
         from ..pickers.data_screen import DataScreen
@@ -140,21 +147,27 @@ class FormDialogs(LuthierScreen):
 
     def action_preset(self) -> None:
         """Choose a preset, or none."""
-        known = [preset for preset in presets() if preset.task == self.form.task.id]
-        choices = [Choice(_NOTHING, "None", "Every setting keeps its default.")]
-        for preset in known:
-            sets = ", ".join(
-                f"{key} {value}"
-                for inner in preset.settings.values()
-                for key, value in inner.items()
-            )
-            choices.append(Choice(preset.name, preset.title, f"{preset.description}\n\n{sets}"))
-        current = self.form.preset.name if self.form.preset else _NOTHING
-        self.app.push_screen(ChooseDialog("Preset", choices, current), self._use_preset)
+        from ..pickers.preset import PresetDialog
+
+        dialog = PresetDialog(
+            self.library.presets(self.form.task.id),
+            self.form.preset.name if self.form.preset else "",
+            sets=sets,
+            values=self._with_preset,
+        )
+        self.app.push_screen(dialog, self._use_preset)
+
+    def _with_preset(self, preset: Preset | None) -> dict[str, Any] | None:
+        """The form's values if it had the preset; None when nothing can be estimated."""
+        trial = Form(self.form.task.id)
+        trial.use_preset(preset)
+        for key, value in self.form.own().items():
+            trial.set(key, value)
+        return estimable(trial)
 
     def _use_preset(self, name: str | None) -> None:
         if name is not None:
-            self.form.use_preset(None if name == _NOTHING else find_preset(name))
+            self.form.use_preset(None if name == _NOTHING else self.library.find(name))
             self.rows.changed()
 
     # -- setups --------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual.binding import BindingType
@@ -14,10 +14,15 @@ from textual.widgets import Static
 
 from ..bindings import bindings
 from ..forms import Form, as_command, as_yaml, to_text
+from ..glyphs import Glyphs
+from ..widgets.field_row import shortened
 from ..widgets.pane import Pane
 from .dialog import Dialog
 
 _PAGES = ("Changes", "YAML", "Command")
+YOU = "you"
+# Marks, defaults and the gaps between the columns; the least that a value gets.
+_BESIDE, _LEAST = 15, 14
 
 
 class ReviewDialog(Dialog[None]):
@@ -42,6 +47,10 @@ class ReviewDialog(Dialog[None]):
         self.query_one("#page").focus()
         self._show()
 
+    def on_resize(self) -> None:
+        """Values may have more room, or less."""
+        self.call_after_refresh(self._show)
+
     def action_turn(self, step: int) -> None:
         """Turn to another page."""
         self._page = (self._page + step) % len(_PAGES)
@@ -59,12 +68,13 @@ class ReviewDialog(Dialog[None]):
             line.append(" ")
         self.query_one("#pages", Static).update(line)
         shown: RenderableType = Text(as_command(self._form))
+        page = self.query_one("#page", Pane)
         if self._page == 0:
-            shown = _changes_table(self._form)
+            shown = _changes_table(self._form, self.luthier.glyphs, page.size.width)
         elif self._page == 1:
             shown = Text(as_yaml(self._form))
         self.query_one("#text", Static).update(shown)
-        self.query_one("#page").scroll_home(animate=False)
+        page.scroll_home(animate=False)
 
 
 def changes_text(form: Form) -> str:
@@ -78,18 +88,28 @@ def _changes(form: Form) -> list[tuple[str, str, str, str]]:
         field = change.field
         before = "needed" if field.required else to_text(field, field.default) or "not set"
         now = to_text(field, change.value) or "not set"
-        source = form.preset.title if change.source == "preset" and form.preset else "you"
+        source = form.preset.title if change.source == "preset" and form.preset else YOU
         found.append((field.key, before, now, source))
     return found
 
 
-def _changes_table(form: Form) -> RenderableType:
+def _changes_table(form: Form, glyphs: Glyphs, width: int) -> RenderableType:
+    """The changes with the marks that the form has too, and what the marks mean."""
     rows = _changes(form)
     if not rows:
         return Text("Every setting has its default.", "dim")
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("setting", "default", "now", "by"):
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+    marks = {source: glyphs.circle if source == YOU else glyphs.mark for *_, source in rows}
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("")
+    table.add_column("setting", no_wrap=True)
+    table.add_column("default", overflow="fold")
+    table.add_column("now", overflow="fold")
+    room = max(_LEAST, width - _BESIDE - max(len(key) for key, *_ in rows))
+    for key, before, now, source in rows:
+        cells = marks[source], key, before, shortened(now, room, glyphs)
+        table.add_row(*map(Text, cells))
+    legend = ", ".join(
+        f"{mark} {source if source == YOU else f'preset {source}'}"
+        for source, mark in marks.items()
+    )
+    return Group(table, Text(f"\n{legend}", "dim"))

@@ -123,7 +123,7 @@ class RunsScreen(LuthierScreen):
     def action_filter(self) -> None:
         """Type words that runs must have."""
         self.add_class("-filtering")
-        self.query_one("#filter", Input).focus()
+        self.set_focus(self.query_one("#filter", Input))
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self) -> None:

@@ -34,7 +34,9 @@ def value_text(field: FormField, value: Any, *, width: int, glyphs: Glyphs) -> t
     shown = to_text(field, value)
     if not shown:
         return "not set", "silent"
-    unit = f" {field.unit.removesuffix('s') if value == 1 else field.unit}" if field.unit else ""
+    # What is below nothing stands for something else, such as no limit.
+    counted = field.unit and not (isinstance(value, int | float) and value < 0)
+    unit = f" {field.unit.removesuffix('s') if value == 1 else field.unit}" if counted else ""
     return shortened(f"{shown}{unit}", width, glyphs), ""
 
 

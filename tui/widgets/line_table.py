@@ -303,7 +303,9 @@ class LineTable(ScrollView, can_focus=True):
                 found += Style(color=self.get_component_rich_style(name).color)
                 found += Style(bold=self.get_component_rich_style(name, partial=True).bold)
             if at_cursor:
-                found += self.get_component_rich_style("line-table--cursor", partial=True)
+                # Whole too: what a theme calls automatic is only known over its background.
+                cursor = self.get_component_rich_style("line-table--cursor")
+                found += Style(color=cursor.color, bgcolor=cursor.bgcolor, bold=cursor.bold)
             self._styles[kind, at_cursor] = found
         return found
 

@@ -43,6 +43,7 @@ class LogBody(Scroller):
 
     Args:
         run_id: whose log.
+        ask_words: lets the person type words to find.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("log")]
@@ -50,11 +51,9 @@ class LogBody(Scroller):
     class Told(Message):
         """The status has changed."""
 
-    class Search(Message):
-        """The person wants to type words to find."""
-
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, ask_words: Callable[[], None]) -> None:
         super().__init__(id="log-body")
+        self._ask_words = ask_words
         self.run_id = run_id
         self.attempt: int | None = None
         self.remark = ""
@@ -308,7 +307,7 @@ class LogBody(Scroller):
 
     def action_search(self) -> None:
         """Type words to find."""
-        self.post_message(self.Search())
+        self._ask_words()
 
     def search(self, words: str) -> None:
         """Find words from the top of the screen on, whatever their case."""

@@ -45,7 +45,7 @@ class LogView(Vertical):
 
     def __init__(self, run_id: str, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.body = LogBody(run_id)
+        self.body = LogBody(run_id, self.open_search)
         self.status = LogStatus(self.body)
         self._opened = False
 
@@ -84,12 +84,12 @@ class LogView(Vertical):
         yield self.status
         yield Input(placeholder="words to find, enter searches", id="log-search", compact=True)
 
-    def on_log_body_search(self, event: LogBody.Search) -> None:
+    def open_search(self) -> None:
         """Open the field."""
-        event.stop()
         field = self.query_one("#log-search", Input)
         field.display = True
-        field.focus()
+        # At once, so that words typed right after the key land in it.
+        self.screen.set_focus(field)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search."""

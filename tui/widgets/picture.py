@@ -26,6 +26,7 @@ _NAMES = (
     *("bar", "rest", "cursor", "found", "selected"),
 )
 _PREFIX = "picture--"
+_FILLED = ("cursor", "selected", "found")
 # The spread below a smoothed curve: the curve's colour, fainter.
 _RAW = "raw-"
 
@@ -127,7 +128,8 @@ class Picture(Widget):
             if name.startswith(_RAW):
                 found = self.look(f"line-{name.removeprefix(_RAW)}") + Style(dim=True)
             elif name:
-                found += self.get_component_rich_style(_PREFIX + name, partial=True)
+                # Automatic colours and shares of them are only known over their background.
+                found += self.get_component_rich_style(_PREFIX + name, partial=name not in _FILLED)
             self._looks[name] = found
         return found
 

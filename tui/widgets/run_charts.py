@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from textual import on
+from textual import events, on
 
 from luthier.agent.models import Run, Series, StoredEvent
 from luthier.agent.text import number
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ..screens.base import LuthierScreen
     from ..state import RunData
 
-_SMALL = (100, 30)
+# Cells that three charts need.
+_ROOMY = (100, 22)
 
 
 @dataclass
@@ -91,11 +92,16 @@ class RunCharts(ChartGrid):
     @property
     def chosen(self) -> list[Panel]:
         """The charts that are drawn."""
-        size, (width, height) = self.app.size, _SMALL
-        most = 1 if size.width < width or size.height < height else 3
+        size, (width, height) = self.size, _ROOMY
+        most = 3 if size.width >= width and size.height >= height else 1
         return chosen_panels(self.panels, self.wanted, most)
 
     # -- drawing -----------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw as many charts as fit now."""
+        if event.size.area:
+            self.show_news()
 
     def show_news(self) -> None:
         """Draw what the state has now, and fetch what it lacks."""
@@ -191,8 +197,8 @@ class RunCharts(ChartGrid):
                     self._fetch_places(run_id)
 
     def _fetch_places(self, run_id: str) -> None:
-        def took(events: Sequence[StoredEvent]) -> None:
-            self._owner.state.take_events(run_id, [stored.event for stored in events])
+        def took(found: Sequence[StoredEvent]) -> None:
+            self._owner.state.take_events(run_id, [stored.event for stored in found])
             self.show_news()
 
         self._owner.ask(lambda client: places(client, run_id), took, doing="reading times")

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual import on
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
@@ -30,7 +30,10 @@ class TaskBrowser(Horizontal):
     DEFAULT_CSS = """
     TaskBrowser {
         height: 1fr;
-        & Options { width: 30; padding: 0 1; }
+        & #choice { width: 34; padding: 1 1 0 1; }
+        & #choice Static { padding-bottom: 1; }
+        & Options { text-wrap: nowrap; text-overflow: ellipsis; }
+        & #task { padding-top: 1; }
         & VerticalScroll { width: 1fr; padding: 0 2; border-left: solid $panel; }
     }
     """
@@ -49,7 +52,9 @@ class TaskBrowser(Horizontal):
 
     def compose(self) -> Iterable[Widget]:
         """The list and the explanation."""
-        yield Options(id="tasks")
+        with Vertical(id="choice"):
+            yield Static("What do you want to train?", classes="title")
+            yield Options(id="tasks")
         with VerticalScroll(can_focus=False):
             yield Static(id="task")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,12 @@ def run(
     spec: SpecFile,
     settings: Settings = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.", show_default=False)] = None,
+    preset: Annotated[
+        Literal["auto"] | None,
+        typer.Option(
+            help="Change what has to change for the run to fit, and say why.", show_default=False
+        ),
+    ] = None,
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
@@ -36,6 +42,10 @@ def run(
         overrides.append(f"name={json.dumps(name)}")
     # Read here first: a mistake is told without an agent, with the line it stands on.
     load_spec(spec, overrides)
+    if preset is not None:
+        from ..fitting import fitted_overrides
+
+        overrides = fitted_overrides(here, spec, overrides)
     submitted = here.client.submit(
         spec.read_text(encoding="utf-8"), source=str(spec), overrides=overrides
     )
@@ -69,14 +79,17 @@ def runs(
 
 def show(context: typer.Context, run: RunName, as_json: Json = False) -> None:
     """Show everything about a run."""
+    from ..views.reports import newest_reports, show_reports
     from ..views.run_detail import show_run
 
     here = invocation(context)
     detail = here.client.run(run)
+    reports = newest_reports(here.client, detail.id)
     if as_json:
-        here.print_json(detail)
+        here.print_json({**detail.model_dump(mode="json"), "reports": reports})
     else:
         show_run(here, detail)
+        show_reports(here, reports)
 
 
 def stop(

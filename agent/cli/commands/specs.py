@@ -1,4 +1,4 @@
-"""init, validate, tasks, presets: everything about specs that needs no agent."""
+"""init, validate, tasks: everything about specs that needs no agent."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ..options import Json, Settings, SpecFile, TaskName, flag
 if TYPE_CHECKING:
     from luthier.presets import Preset
     from luthier.trainers.registry import Task
+
+    from ..invocation import Invocation
 
 
 def init(
@@ -31,9 +33,15 @@ def init(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Start from this preset.", autocompletion=complete_presets, show_default=False
+            help="Start from this preset; auto is what fits this machine.",
+            autocompletion=complete_presets,
+            show_default=False,
         ),
     ] = None,
+    sample: Annotated[
+        bool,
+        flag("--sample", help="A quick offline test: sample data and a tiny random model."),
+    ] = False,
     force: Annotated[bool, flag("--force", help="Overwrite the file.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -41,25 +49,33 @@ def init(
     from luthier.trainers.errors import LuthierError
     from luthier.trainers.registry import find_task
 
+    from ..sampling import sample_settings
     from ..starter import starter_spec
 
     here = invocation(context)
     entry = find_task(task)
-    text = starter_spec(entry, _preset_of(entry, preset) if preset else None)
+    file = output or Path(f"{entry.id}.yaml")
+    if str(output) != "-" and file.exists() and not force:
+        raise LuthierError(f"{file} exists already.", hint="Choose --output or --force.")
+    if sample and preset:
+        raise LuthierError("Choose --sample or --preset, not both.")
+    text = starter_spec(
+        entry,
+        _preset_of(here, entry, preset) if preset else None,
+        sample=sample_settings(here, entry) if sample else None,
+    )
     if str(output) == "-":
         if as_json:
             here.print_json({"path": None, "task": entry.id, "preset": preset, "yaml": text})
         else:
             typer.echo(text, nl=False)
         return
-    file = output or Path(f"{entry.id}.yaml")
-    if file.exists() and not force:
-        raise LuthierError(f"{file} exists already.", hint="Choose --output or --force.")
     file.write_text(text, encoding="utf-8")
     if as_json:
         here.print_json({"path": str(file), "task": entry.id, "preset": preset})
         return
-    here.say(f"Wrote {file}. Set data.path in it, then: luthier run {file}")
+    first = "" if sample else "Set data.path in it, then: "
+    here.say(f"Wrote {file}. {first}luthier run {file}")
 
 
 def validate(
@@ -119,44 +135,18 @@ def tasks(
         catalogue.show_tasks(here, list(known_tasks().values()))
 
 
-def presets(
-    context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NAME",
-            help="Show this preset.",
-            autocompletion=complete_presets,
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """List the presets, or show one."""
-    from luthier.presets import find_preset
-    from luthier.presets import presets as known_presets
-
-    from ..views import catalogue
-
-    here = invocation(context)
-    if name:
-        preset = find_preset(name)
-        if as_json:
-            here.print_json(preset)
-        else:
-            catalogue.show_preset(here, preset)
-    elif as_json:
-        here.print_json(list(known_presets()))
-    else:
-        catalogue.show_presets(here, known_presets())
-
-
-def _preset_of(task: Task, name: str) -> Preset:
+def _preset_of(here: Invocation, task: Task, name: str) -> Preset:
     """The preset of that name, with or without its task. Raises LuthierError."""
-    from luthier.presets import find_preset
+    from luthier.presets import Library
     from luthier.trainers.errors import LuthierError
 
-    preset = find_preset(name if "/" in name else f"{task.id}/{name}")
+    from ..fitting import auto_preset
+
+    library = Library(here.home.presets)
+    if name == "auto":
+        return auto_preset(here, task, library)
+
+    preset = library.find(name, task.id)
     if preset.task != task.id:
         raise LuthierError(
             f"The preset {preset.name} is for {preset.task}, not {task.id}.",
@@ -171,4 +161,3 @@ def register(app: typer.Typer) -> None:
     app.command("init", rich_help_panel=panel)(init)
     app.command("validate", rich_help_panel=panel)(validate)
     app.command("tasks", rich_help_panel=panel)(tasks)
-    app.command("presets", rich_help_panel=panel)(presets)

@@ -11,6 +11,7 @@ from ..invocation import Invocation
 from .tables import add_row, facts, plain_table
 
 _LONGEST_SHOWN = 2000
+_SHOWN_CLASSES = 20
 
 
 def show(here: Invocation, report: InspectReport) -> None:
@@ -43,9 +44,17 @@ def _facts(report: InspectReport) -> list[tuple[str, str]]:
         ("parts", parts),
         ("training", _split(report.train, report.limit)),
         ("validation", _split(report.validation, report.limit) + made if report.validation else ""),
+        ("classes", _classes(report)),
         ("tokenizer", report.model or ""),
         ("fingerprint", report.fingerprint or ""),
     ]
+
+
+def _classes(report: InspectReport) -> str:
+    counts = sorted(report.classes.get("train", {}).items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{name} {count}" for name, count in counts[:_SHOWN_CLASSES])
+    left = len(counts) - _SHOWN_CLASSES
+    return f"{shown} and {left} more" if left > 0 else shown
 
 
 def _split(split: SplitReport | None, limit: int | None) -> str:

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from luthier.trainers.registry import find_task
+
 from ... import text
 from ...models import Attempt, RunDetail
 from ...states import RunState
@@ -98,12 +100,19 @@ def _how_it_ended(attempt: Attempt) -> str:
     return ", ".join(parts) or "without a word"
 
 
+def _uses(run: RunDetail) -> list[str]:
+    task = find_task(run.task)
+    if task.predict:
+        return [f"Try it with: luthier predict {run.id} INPUT"]
+    return [f"Talk to it with: luthier chat {run.id}"] if task.chats else []
+
+
 def _next_steps(run: RunDetail) -> list[str]:
     if not run.state.finished:
         return [f"Watch it with: luthier watch {run.id}"]
     if run.state is RunState.SUCCEEDED:
         return [
-            f"Talk to it with: luthier chat {run.id}",
+            *_uses(run),
             f"Take it along with: luthier export {run.id} --to FOLDER",
         ]
     steps = [f"See what it said with: luthier logs {run.id}"]

@@ -104,14 +104,22 @@ def test_time_is_cut_into_few_round_parts(span: float, count: int) -> None:
     assert step in (1, 2, 5, 10, 15, 30) or step % 60 == 0
 
 
-def test_a_window_that_shows_everything_stays_while_the_end_is_known() -> None:
+def test_a_window_that_shows_everything_doubles_up_to_the_known_end() -> None:
+    window, ends = Window(4), []
+    for last in range(1001):
+        window.cover(0, last, expected=1000)
+        assert last <= window.visible.high
+        assert last >= window.visible.high / 2 or window.visible.high == 1000 / 32
+        ends.append(window.visible.high)
+    assert len(set(ends)) == 6
+    assert ends[-1] == 1000
+
+
+def test_an_estimate_that_wavers_moves_nothing() -> None:
     window = Window(4)
-    window.cover(0, 10, expected=1000)
-    assert window.visible == Limits(0, 1000)
-    window.cover(0, 400, expected=1000)
-    assert window.visible == Limits(0, 1000)
-    window.cover(0, 500, expected=1004)
-    assert window.visible == Limits(0, 1000), "an estimate that wavers moves nothing"
+    for expected in (1000, 1004, 997):
+        window.cover(0, 510, expected=expected)
+        assert window.visible == Limits(0, 1000)
 
 
 def test_a_window_without_a_known_end_grows_in_leaps() -> None:

@@ -1,0 +1,1 @@
+"""The hosts that runs execute on: this one, and others over plain SSH."""

@@ -1,0 +1,172 @@
+"""Logging in: the keys of the ssh-agent, key files, and a password last."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import DecisionNeededError, HostError
+from .secrets import Secrets
+from .ssh_config import SshSettings
+
+_log = logging.getLogger(__name__)
+
+
+def log_in(transport: Any, settings: SshSettings, secrets: Secrets) -> None:
+    """Authenticate a transport whose host key was checked.
+
+    Raises:
+        DecisionNeededError: a passphrase or password is needed.
+        HostError: the host takes none of what there is.
+        paramiko.SSHException: the connection broke.
+    """
+    from paramiko import AuthenticationException, BadAuthenticationType
+
+    tried: list[str] = []
+    locked: list[Path] = []
+    allowed = {"publickey", "password", "keyboard-interactive"}
+    for name, key in _keys(settings, secrets, locked):
+        tried.append(name)
+        try:
+            more = transport.auth_publickey(settings.user, key)
+        except BadAuthenticationType as error:
+            allowed = set(error.allowed_types)
+            break
+        except AuthenticationException:
+            if not transport.is_active():
+                raise _refused(settings, tried) from None
+            continue
+        if not more:
+            return
+        allowed = set(more)
+        break
+    if locked and "publickey" in allowed:
+        path = locked[0]
+        raise DecisionNeededError(
+            "passphrase", str(path), f"The key {path} is encrypted; its passphrase is needed."
+        )
+    _with_password(transport, settings, secrets, tried, allowed)
+
+
+def _with_password(
+    transport: Any, settings: SshSettings, secrets: Secrets, tried: list[str], allowed: set[str]
+) -> None:
+    from paramiko import AuthenticationException, BadAuthenticationType
+
+    password = secrets.get("password", settings.account)
+    needed = DecisionNeededError(
+        "password",
+        settings.account,
+        f"{settings.account} takes none of the keys that there are ({_listed(tried)}); "
+        "its password is needed.",
+    )
+    if password is None:
+        # Only the server knows whether it takes passwords at all.
+        try:
+            transport.auth_none(settings.user)
+        except BadAuthenticationType as error:
+            allowed = set(error.allowed_types)
+        except AuthenticationException:
+            raise _refused(settings, tried) from None
+        else:
+            return
+        if not allowed & {"password", "keyboard-interactive"}:
+            raise _refused(settings, tried)
+        raise needed
+    try:
+        transport.auth_password(settings.user, password)
+    except BadAuthenticationType as error:
+        raise _refused(settings, tried) from error
+    except AuthenticationException as error:
+        secrets.forget("password", settings.account)
+        raise DecisionNeededError(
+            "password", settings.account, f"{settings.account} refuses that password."
+        ) from error
+
+
+def _keys(settings: SshSettings, secrets: Secrets, locked: list[Path]) -> Iterator[tuple[str, Any]]:
+    """Keys with their names; ``locked`` takes the files whose passphrase is not known."""
+    files = [path for path in settings.identities if path.is_file()]
+    held = _agent_keys(secrets.agent_socket or settings.agent)
+    public = {_public_part(path): path for path in files}
+    for key in held:
+        if key.get_base64() in public or not settings.only_identities:
+            yield f"ssh-agent: {key.comment or key.get_name()}", key
+    known = {key.get_base64() for key in held}
+    for path in files:
+        if _public_part(path) in known:
+            continue
+        key = _load(path, secrets)
+        if key is None:
+            locked.append(path)
+        else:
+            yield str(path), key
+
+
+def _load(path: Path, secrets: Secrets) -> Any:
+    """The key; None when it is encrypted and its passphrase is not known."""
+    from paramiko import PKey, SSHException
+
+    passphrase = secrets.get("passphrase", str(path))
+    try:
+        return PKey.from_path(path, passphrase.encode() if passphrase else None)
+    except TypeError:
+        # What the cryptography library raises for an encrypted key without a passphrase.
+        return None
+    except ValueError as error:
+        if passphrase is None:
+            raise _unreadable(path, error) from error
+        secrets.forget("passphrase", str(path))
+        raise DecisionNeededError(
+            "passphrase", str(path), f"That passphrase does not open {path}."
+        ) from error
+    except (SSHException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> HostError:
+    return HostError(
+        f"{path} cannot be used as a key: {error}.",
+        hint="Leave it out of IdentityFile in ~/.ssh/config, or mend it.",
+    )
+
+
+def _agent_keys(path: str | None) -> list[Any]:
+    """The keys of the ssh-agent behind that socket; none when it is gone."""
+    if path is None:
+        return []
+    from paramiko import SSHException
+    from paramiko.agent import AgentSSH
+
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    agent = AgentSSH()
+    try:
+        connection.connect(path)
+        agent._connect(connection)
+        return list(agent.get_keys())
+    except (OSError, SSHException) as error:
+        _log.info("the ssh-agent at %s is not asked: %s", path, error)
+        connection.close()
+        return []
+
+
+def _public_part(path: Path) -> str:
+    """The public key beside a key file, without which an agent's keys cannot be told apart."""
+    try:
+        return path.with_name(path.name + ".pub").read_text(encoding="utf-8").split()[1]
+    except (OSError, UnicodeDecodeError, IndexError):
+        return str(path)
+
+
+def _refused(settings: SshSettings, tried: list[str]) -> HostError:
+    return HostError(
+        f"{settings.account} refuses the login; tried were {_listed(tried)}.",
+        hint="Put your public key there with: ssh-copy-id, or name another key in ~/.ssh/config.",
+    )
+
+
+def _listed(tried: list[str]) -> str:
+    return ", ".join(tried) or "none"

@@ -1,0 +1,105 @@
+"""An attempt on another host as files here: what is here is the beginning of what is there.
+
+The size of a file here is where the next piece of it begins, so whatever is killed whenever, each
+byte is here once. The report of the end is written last.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from luthier.trainers.run_folder import AttemptFolder, write_json
+
+from ..launching import ExitReport, Observation, SupervisorIdentity
+from .far.wire import Frame
+
+_STATES = ("not_started", "running", "ended", "gone")
+
+
+class Mirror:
+    """One attempt. ``take`` is called by the link's thread, the others by anybody.
+
+    Args:
+        attempt: its folder here.
+        key: its name on the wire.
+        folder: its folder there.
+    """
+
+    def __init__(self, attempt: AttemptFolder, key: str, folder: str) -> None:
+        self._attempt = attempt
+        self._key = key
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._observation = Observation("unknown")
+
+    def observation(self) -> Observation:
+        """What was last told of it; ``unknown`` before anything was."""
+        with self._lock:
+            return self._observation
+
+    def wish(self) -> Frame:
+        """What to follow, from where we are, and that it shall stop when somebody said so."""
+        files = (self._attempt.events, self._attempt.output)
+        return {
+            "key": self._key,
+            "folder": self._folder,
+            "offsets": {path.name: _size(path) for path in files},
+            "stop": read_json(self._attempt.stop_request)
+            or ({"now": False} if self._attempt.stop_request.exists() else None),
+        }
+
+    def take(self, frame: Frame, body: bytes) -> None:
+        """Take in a piece or a state. Raises OSError when the disk does not take it."""
+        if frame["push"] == "piece":
+            self._append(frame["file"], frame["offset"], body)
+        elif frame["push"] == "state" and frame["state"] in _STATES:
+            self._note(frame)
+
+    def _append(self, name: str, offset: int, body: bytes) -> None:
+        path = self._path(name)
+        with path.open("ab", buffering=0) as file:
+            size = file.tell()
+            if offset > size:
+                raise OSError(f"{name}: a piece at {offset} came after {size} bytes")
+            rest = memoryview(body)[size - offset :]
+            while rest:
+                rest = rest[file.write(rest) :]
+
+    def _note(self, frame: Frame) -> None:
+        identity = _parsed(SupervisorIdentity, frame["supervisor"])
+        report = _parsed(ExitReport, frame["exit"])
+        if identity is not None and frame["supervisor"] != read_json(self._attempt.supervisor):
+            write_json(self._attempt.supervisor, frame["supervisor"])
+        if frame["state"] == "ended" and report is not None:
+            write_json(self._attempt.exit, frame["exit"])
+        beat = frame.get("heartbeat")
+        with self._lock:
+            self._observation = Observation(frame["state"], identity, report, beat)
+
+    def _path(self, name: str) -> Path:
+        if name not in (self._attempt.events.name, self._attempt.output.name):
+            raise OSError(f"{name!r} is not followed")
+        return self._attempt.path / name
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in that file; None when there is none or it is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _parsed(model: Any, value: Any) -> Any:
+    return model.model_validate(value) if isinstance(value, dict) else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,1 @@
+"""Predictions with the results of runs."""

@@ -1,0 +1,271 @@
+"""What of a run, its data and its device decides memory, as plain numbers that are quick to vary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from luthier.trainers.spec import AdapterSection, GradientSpec, PeftSection
+
+from .shape import ModelShape
+
+_PAIRED = ("llm-dpo", "llm-orpo", "llm-reward")
+_REFERENCED = ("llm-dpo", "llm-kto", "llm-grpo")
+
+Platform = Literal["cuda", "cpu", "qaic"]
+Quantisation = Literal["none", "nf4", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """The device that a run is to use; each of its devices is one of these.
+
+    Attributes:
+        kind: cuda, cpu or qaic.
+        name: what its maker calls it; decides the guess of its speed.
+        total: its memory in bytes, 0 where not known.
+        free: what of it is free now, 0 where not known.
+        count: how many like it there are.
+        bf16: whether it computes in bfloat16.
+        bandwidth: bytes a second between devices (for several), 0 where not known.
+        cores: processor cores, for the CPU.
+    """
+
+    kind: Platform = "cuda"
+    name: str = ""
+    total: int = 0
+    free: int = 0
+    count: int = 1
+    bf16: bool = True
+    bandwidth: float = 0.0
+    cores: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long the rows of a dataset are, in tokens, before anything is cut.
+
+    Attributes:
+        rows: how many there are.
+        tokens: all of them together.
+        longest: the longest row.
+        trained: share of the tokens that are learnt (the completions).
+        quantiles: lengths at 0, 5, 10 … 100% of the rows, shortest first; empty: not known.
+    """
+
+    rows: int
+    tokens: int
+    longest: int
+    trained: float = 1.0
+    quantiles: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], trained: float = 1.0) -> Lengths:
+        """The figures of rows of these lengths."""
+        ordered = sorted(lengths)
+        last = len(ordered) - 1
+        quantiles = tuple(ordered[round(last * share / 20)] for share in range(21))
+        return cls(
+            rows=len(ordered),
+            tokens=sum(ordered),
+            longest=ordered[-1] if ordered else 0,
+            trained=trained,
+            quantiles=quantiles if ordered else (),
+        )
+
+    @property
+    def mean(self) -> float:
+        """Tokens of the average row."""
+        return self.tokens / self.rows if self.rows else 0.0
+
+    def mean_cut(self, length: int) -> float:
+        """Tokens of the average row when rows are cut to ``length``."""
+        if self.longest <= length:
+            return self.mean
+        if not self.quantiles:
+            return min(self.mean, float(length))
+        return sum(min(quantile, length) for quantile in self.quantiles) / len(self.quantiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One training step, as far as memory and time go. Vary it with ``dataclasses.replace``.
+
+    Attributes:
+        task: the task's id.
+        method: peft.method.
+        rank: of LoRA.
+        targets: module names that get adapters, or ("all-linear",).
+        excluded: module names that get none.
+        saved_modules: modules that are trained whole beside the adapter.
+        dropout: whether LoRA has dropout.
+        prompt_tokens: trained prompt tokens (prompt tuning).
+        dtype: number type of the loaded weights.
+        quantisation: of the frozen base.
+        double_quantisation: whether nf4's constants are quantised too.
+        precision: autocast: no, fp16 or bf16.
+        attention: sdpa, eager or flash_attention_2.
+        optimizer: training.optim.
+        batch: rows of one forward pass on one device.
+        copies: sequences that one row becomes: two where a chosen and a rejected answer are scored.
+        reference: whether a second, frozen copy of the model is held beside the trained one.
+        accumulation: forward passes of one optimizer step.
+        length: tokens of the longest row that a pass can have, after cutting.
+        packing: no, bfd (flattened rows) or wrapped (even blocks).
+        even: whether all rows of a batch are equally long, so that nothing is masked.
+        trained_share: share of positions whose loss counts.
+        checkpointing: whether layers are recomputed in the backward pass.
+        label_smoothing: whether the loss needs whole logits.
+        compiled: whether torch.compile fuses what lies between matrices.
+        clipping: whether gradients are clipped.
+        processes: devices that work together.
+        strategy: single, ddp, fsdp or deepspeed.
+        zero_stage: DeepSpeed's stage; 3 for fsdp's full sharding, 2 for shard-grad-op.
+        offload: optimizer states and gradients on the host (DeepSpeed, FSDP).
+        spread: whether device_map spreads one copy over the devices of one process.
+    """
+
+    task: str = "llm-sft"
+    method: str = "lora"
+    rank: int = 16
+    targets: tuple[str, ...] = ("all-linear",)
+    excluded: tuple[str, ...] = ()
+    saved_modules: tuple[str, ...] = ()
+    dropout: bool = True
+    prompt_tokens: int = 0
+    dtype: str = "bfloat16"
+    quantisation: Quantisation = "none"
+    double_quantisation: bool = True
+    precision: str = "bf16"
+    attention: str = "sdpa"
+    optimizer: str = "adamw_torch_fused"
+    batch: int = 8
+    copies: int = 1
+    reference: bool = False
+    accumulation: int = 1
+    length: int = 1024
+    packing: str = "no"
+    even: bool = False
+    trained_share: float = 1.0
+    checkpointing: bool = False
+    label_smoothing: bool = False
+    compiled: bool = False
+    clipping: bool = True
+    processes: int = 1
+    strategy: str = "single"
+    zero_stage: int = 0
+    offload: bool = False
+    spread: bool = False
+
+    @property
+    def sequences(self) -> int:
+        """Sequences of one forward pass."""
+        return self.batch * self.copies
+
+    @classmethod
+    def of(
+        cls,
+        spec: GradientSpec,
+        shape: ModelShape,
+        device: DeviceFacts,
+        lengths: Lengths | None = None,
+    ) -> Workload:
+        """What a spec asks for on this device; without ``lengths`` every row is the longest."""
+        return cls(**_run(spec, shape, device), **_rows(spec, shape, lengths))
+
+
+def _run(spec: GradientSpec, shape: ModelShape, device: DeviceFacts) -> dict[str, Any]:
+    model, training, peft, launch = spec.model, spec.training, spec.peft, spec.launch
+    targets = peft.target_modules
+    named = (targets,) if isinstance(targets, str) else tuple(targets)
+    strategy = launch.strategy
+    if strategy == "auto":
+        strategy = "ddp" if launch.processes > 1 else "single"
+    precision: str = launch.precision
+    if precision == "auto":
+        precision = "bf16" if device.bf16 and device.kind != "qaic" else "no"
+    return {
+        "task": spec.task,
+        "copies": 2 if spec.task in _PAIRED else 1,
+        "reference": _needs_reference(spec),
+        "method": peft.method,
+        "rank": peft.r,
+        "targets": named,
+        "excluded": tuple(peft.exclude_modules),
+        "saved_modules": tuple(peft.modules_to_save),
+        "dropout": peft.lora_dropout > 0,
+        "prompt_tokens": _prompt_tokens(peft),
+        "dtype": shape.dtype if model.dtype == "auto" else model.dtype,
+        "quantisation": _quantisation(spec),
+        "double_quantisation": model.bnb_4bit_use_double_quant,
+        "precision": precision,
+        "attention": model.attn_implementation,
+        "optimizer": training.optim,
+        "batch": training.per_device_train_batch_size,
+        "accumulation": training.gradient_accumulation_steps,
+        "checkpointing": training.gradient_checkpointing,
+        "label_smoothing": training.label_smoothing_factor > 0,
+        "compiled": training.torch_compile,
+        "clipping": training.max_grad_norm > 0,
+        "processes": launch.processes,
+        "strategy": strategy,
+        "zero_stage": _zero_stage(spec, strategy),
+        "offload": _offload(spec),
+        "spread": model.device_map == "auto",
+    }
+
+
+def _prompt_tokens(peft: AdapterSection) -> int:
+    if isinstance(peft, PeftSection) and peft.method == "prompt-tuning":
+        return peft.num_virtual_tokens
+    return 0
+
+
+def _needs_reference(spec: GradientSpec) -> bool:
+    """Whether the task compares with the model as it was; with an adapter, that is the base."""
+    if spec.task not in _REFERENCED or spec.peft.method != "none":
+        return False
+    training = spec.training
+    if getattr(training, "precompute_ref_log_probs", False):
+        return False
+    return spec.task != "llm-grpo" or getattr(training, "beta", 0.0) > 0
+
+
+def _quantisation(spec: GradientSpec) -> Quantisation:
+    if spec.model.load_in_4bit:
+        return "nf4"
+    return "int8" if spec.model.load_in_8bit else "none"
+
+
+def _zero_stage(spec: GradientSpec, strategy: str) -> int:
+    if strategy == "deepspeed":
+        stage = spec.launch.deepspeed_config.get("zero_optimization", {}).get("stage", 2)
+        return int(stage)
+    if strategy == "fsdp":
+        config = spec.launch.fsdp_config
+        chosen = str(config.get("fsdp_sharding_strategy", config.get("sharding_strategy", "")))
+        reshard = config.get("fsdp_reshard_after_forward", chosen)
+        grad_only = "SHARD_GRAD_OP" in str(reshard) or reshard in (False, "false", "False")
+        return 2 if grad_only else 3
+    return 0
+
+
+def _offload(spec: GradientSpec) -> bool:
+    zero = spec.launch.deepspeed_config.get("zero_optimization", {})
+    device = (zero.get("offload_optimizer") or {}).get("device", "none")
+    return device in ("cpu", "nvme") or bool(spec.launch.fsdp_config.get("fsdp_offload_params"))
+
+
+def _rows(spec: GradientSpec, shape: ModelShape, lengths: Lengths | None) -> dict[str, Any]:
+    training = spec.training
+    block = getattr(training, "block_size", None)
+    longest = block or getattr(training, "max_length", None) or shape.context or 512
+    packing = getattr(training, "packing", False)
+    packed = getattr(training, "packing_strategy", "bfd") if packing else "no"
+    even = block is not None or packed == "wrapped"
+    length = longest
+    if lengths is not None and packed == "no" and block is None:
+        length = max(1, min(longest, lengths.longest))
+    share = lengths.trained if lengths is not None and block is None else 1.0
+    return {"length": length, "packing": packed, "even": even, "trained_share": share}

@@ -1,0 +1,311 @@
+"""How quick the terminal UI is and how little it writes; run by hand.
+
+    python tests/benchmarks/bench_tui.py [--part keys|chart|log|wire] [--keys 100] [--lines 1000000]
+
+Everything is measured in a real pseudo-terminal over a real agent, beside a baseline:
+
+- keys: from a key to its paint, with eight runs that write 50 metrics a second each; the same keys
+  with nothing going on, and Textual's own list.
+- chart: a chart of a million points after one more; one pass over such points in plain Python.
+- log: a log of a million lines is opened and paged; Textual's own log widget with the same lines.
+- wire: bytes a second for one live run, shown four times a second on 120x40; whole screens instead.
+
+How soon the first frame comes, and what memory it takes, is bench_tui_start.py's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from terminal import LUTHIER, Terminal
+
+from luthier.agent.paths import Home
+
+_TESTS = Path(__file__).parents[1]
+_PROGRAMS = [sys.executable, str(Path(__file__).with_name("tui_programs.py"))]
+_SIZE = (120, 40)
+_RUNS = 8
+_FRAME_END = b"\x1b[?2026l"
+_PAGE_UP = "\x1b[5~"
+
+
+def main() -> None:
+    """Measure the parts that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--part", choices=list(PARTS), action="append")
+    parser.add_argument("--keys", type=int, default=100)
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    for name in arguments.part or PARTS:
+        load = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        print(f"-- {name} (load of the machine: {load})", flush=True)
+        with tempfile.TemporaryDirectory(prefix="luthier-bench-") as folder:
+            PARTS[name](Path(folder), arguments)
+
+
+def tell(what: str, figure: str, limit: str = "") -> None:
+    """One line of the result."""
+    print(f"{what:<56} {figure:>26}{f'   limit {limit}' if limit else ''}", flush=True)
+
+
+def spread(seconds: list[float]) -> str:
+    """Median and 95th percentile in milliseconds."""
+    late = sorted(seconds)[int(len(seconds) * 0.95)]
+    return f"{statistics.median(seconds) * 1e3:.1f} ms, p95 {late * 1e3:.1f} ms"
+
+
+def processor_seconds(terminal: Terminal) -> float:
+    """Processor time that the program has used."""
+    times = psutil.Process(terminal.process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+# -- a real agent --------------------------------------------------------------------------------
+
+
+class Bench:
+    """A home with an agent whose runs do what is asked for."""
+
+    def __init__(self, folder: Path, worker: Path) -> None:
+        path = _TESTS / "agent" / "conftest.py"
+        spec = importlib.util.spec_from_file_location("luthier_agent_fixtures", path)
+        assert spec is not None
+        assert spec.loader is not None
+        fixtures = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(fixtures)
+        self._folder = folder
+        self.agent = fixtures.RealAgent(Home(folder / "home"))
+        command = [sys.executable, str(worker)]
+        self.agent.write_settings(
+            worker_command=command, cpu_slots=2 * _RUNS, hardware_interval=2.0
+        )
+        self.client = self.agent.start()
+
+    def submit(self, name: str, **does: object) -> str:
+        """Start a run that behaves like that; returns its id."""
+        data = self._folder / f"{name}.json"
+        data.write_text(json.dumps(does))
+        spec = {"task": "llm-sft", "name": name, "model": {"name_or_path": "luthier/none"}}
+        return str(self.client.submit({**spec, "data": {"path": str(data)}}).id)
+
+
+@contextmanager
+def bench(folder: Path, worker: str) -> Iterator[Bench]:
+    """An agent that is ended with everything below it."""
+    found = Bench(folder, _TESTS / worker)
+    try:
+        yield found
+    finally:
+        found.agent.end_everything()
+
+
+@contextmanager
+def terminal(
+    command: list[str], home: Path | None = None, *, emulate: bool = True
+) -> Iterator[Terminal]:
+    """A program in a terminal of 120x40."""
+    where = {"LUTHIER_HOME": str(home)} if home else {}
+    found = Terminal(command, _SIZE, emulate=emulate, **where)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+# -- keys ----------------------------------------------------------------------------------------
+
+
+def measure_keys(folder: Path, arguments: argparse.Namespace) -> None:
+    """From a key to its paint."""
+    with terminal([*_PROGRAMS, "list"]) as bare:
+        bare.sees("line 15")
+        bare.press("\x1b[B")
+        bare.quiet()
+        tell("Textual's own list", spread(list_keys(bare, arguments.keys, "\x1b[B", "\x1b[A")))
+    with bench(folder, "agent/worker.py") as found:
+        for number in range(_RUNS):
+            found.agent.ended(found.submit(f"done-{number}", steps=2))
+        with terminal(LUTHIER, found.agent.home.path) as luthier:
+            luthier.sees(*(f"done-{number}" for number in range(_RUNS)))
+            luthier.quiet()
+            press_keys(luthier, "nothing going on", arguments.keys)
+            for number in range(_RUNS):
+                run = found.submit(f"live-{number}", steps=10**6, pace=0.02, checkpoint_every=10**5)
+            found.agent.reached(run, 20)
+            luthier.sees(*(f"live-{number}" for number in range(_RUNS)))
+            before, began = processor_seconds(luthier), time.perf_counter()
+            press_keys(luthier, "8 runs, 50 metrics/s each", arguments.keys, "p95 50 ms")
+            used = (processor_seconds(luthier) - before) / (time.perf_counter() - began)
+            tell("its share of one processor meanwhile", f"{used:.0%}")
+
+
+def press_keys(luthier: Terminal, when: str, count: int, limit: str = "") -> None:
+    """Move in the list of runs, then turn the tabs of a run."""
+    moves = list_keys(luthier, count, "j", "k")
+    luthier.press("\r")
+    luthier.sees("1 Charts", "by step")
+    luthier.press("4")
+    luthier.sees("phase")
+    turns = []
+    for number in range(count):
+        key, words = ("1", "by step") if number % 2 == 0 else ("4", "phase ")
+        turns.append(key_seconds(luthier, key, lambda _, words=words: words in luthier.text))
+    luthier.press("q")
+    luthier.sees("live-0" if "live-0" in luthier.text else "done-0", "progress")
+    tell(f"{when}: a move in the list", spread(moves), limit)
+    tell(f"{when}: another tab of a run", spread(turns), limit)
+
+
+def list_keys(program: Terminal, count: int, down: str, up: str) -> list[float]:
+    """Seconds of so many moves in a list."""
+    found = []
+    for number in range(count):
+        moved = lambda _, before=backgrounds(program): backgrounds(program) != before  # noqa: E731
+        found.append(key_seconds(program, down if number % 2 == 0 else up, moved))
+    return found
+
+
+def backgrounds(program: Terminal) -> list[str]:
+    """The background of each row, which tells the line with the cursor from the others."""
+    assert program.screen is not None
+    return [program.screen.buffer[y][8].bg for y in range(2, 20)]
+
+
+def key_seconds(program: Terminal, key: str, shown: Callable[[int], bool]) -> float:
+    """Seconds from a key to the bytes that make ``shown`` true, which is given where they begin."""
+    program.quiet(0.02)
+    begin, began = len(program.painted), time.perf_counter()
+    program.press(key)
+    program.until(lambda: shown(begin))
+    return program.heard_at - began
+
+
+# -- chart ---------------------------------------------------------------------------------------
+
+
+def measure_chart(folder: Path, arguments: argparse.Namespace) -> None:
+    """A chart of a million points after one more."""
+    path = folder / "chart.json"
+    with terminal([*_PROGRAMS, "chart", str(path)], emulate=False) as program:
+        while program.process.poll() is None:
+            program.read()
+    results = json.loads(path.read_text())
+    tell("one pass over the points in plain Python", f"{results['naive'] * 1e3:.0f} ms")
+    tell("drawn and compared with the chart before", spread(results["drawn"]), "3 ms")
+    tell("the same until it is on the terminal", spread(results["shown"]))
+
+
+# -- log -----------------------------------------------------------------------------------------
+
+
+def measure_log(folder: Path, arguments: argparse.Namespace) -> None:
+    """A log of a million lines."""
+    last, file = f"line {arguments.lines - 1}:", folder / "whole.log"
+    with file.open("w") as lines:
+        for number in range(arguments.lines):
+            lines.write(f"line {number}: the loss is {1 / (number + 1):.6f} and all is well so far\n")
+    with terminal([*_PROGRAMS, "log", str(file)], emulate=False) as whole:
+        whole.until(lambda: b"Read" in whole.painted)
+        opened = key_seconds(whole, "2", lambda _: last.encode() in whole.painted)
+        tell("Textual's own log widget: opens", f"{opened * 1e3:.0f} ms")
+        tell("Textual's own log widget: pages", spread(pages(whole, arguments.keys)))
+    with bench(folder, "agent/worker.py") as found:
+        run = found.submit("loud", steps=2)
+        found.agent.ended(run)
+        file.replace(found.agent.home.run(run).attempt(1).output)
+        with terminal(LUTHIER, found.agent.home.path, emulate=False) as luthier:
+            luthier.until(lambda: b"loud" in luthier.painted)
+            opens = [opening(luthier, last.encode()) for _ in range(10)]
+            tell("opens", spread(opens), "150 ms")
+            luthier.quiet(1.0)
+            before = processor_seconds(luthier)
+            seconds = pages(luthier, arguments.keys)
+            used = (processor_seconds(luthier) - before) / arguments.keys
+            tell("pages", spread(seconds), "10 ms")
+            tell("processor time of a page", f"{used * 1e3:.1f} ms")
+
+
+def opening(luthier: Terminal, words: bytes) -> float:
+    """Seconds until the end of the log is seen, opened for the first time."""
+    luthier.quiet(0.3)
+    luthier.press("\r")
+    luthier.quiet(1.0)
+    seconds = key_seconds(luthier, "2", lambda begin: luthier.painted.find(words, begin) >= 0)
+    luthier.press("q")
+    return seconds
+
+
+def pages(program: Terminal, count: int) -> list[float]:
+    """Seconds of so many pages upwards, each until its frame is complete."""
+
+    def framed(begin: int) -> bool:
+        return program.painted.find(_FRAME_END, begin) >= 0
+
+    found = []
+    for _ in range(count):
+        program.quiet(0.05)
+        found.append(key_seconds(program, _PAGE_UP, framed))
+    return found
+
+
+# -- wire ----------------------------------------------------------------------------------------
+
+
+def measure_wire(folder: Path, arguments: argparse.Namespace) -> None:
+    """Bytes that one live run costs."""
+    seconds = 20
+    with bench(folder, "tui/curve_worker.py") as found:
+        run = found.submit("live", steps=2000, pace=0.05)
+        found.agent.reached(run, 200)
+        with terminal(LUTHIER, found.agent.home.path) as luthier:
+            luthier.sees("live", "running")
+            list_bytes = bytes_in(luthier, seconds)
+            luthier.press("\r")
+            luthier.sees("by step", "learning_rate", "eval_loss")
+            luthier.quiet(0.1)
+            before = processor_seconds(luthier)
+            chart_bytes = bytes_in(luthier, seconds)
+            share = (processor_seconds(luthier) - before) / seconds
+            luthier.press("?")
+            luthier.sees("Keys")
+            begin = len(luthier.painted)
+            luthier.press("\x1b")
+            luthier.sees("by step")
+            luthier.quiet(0.1)
+            whole = len(luthier.painted) - begin
+    tell("whole screens four times a second", f"{whole * 4 / 1024:.1f} KiB/s")
+    tell("the list of runs", f"{list_bytes / seconds / 1024:.2f} KiB/s", "4 KiB/s")
+    tell("the charts of the run", f"{chart_bytes / seconds / 1024:.2f} KiB/s", "4 KiB/s")
+    tell("its share of one processor with charts", f"{share:.0%}")
+
+
+def bytes_in(luthier: Terminal, seconds: float) -> int:
+    """How many bytes are written in so many seconds."""
+    luthier.read()
+    begin, deadline = len(luthier.painted), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        luthier.read()
+    return len(luthier.painted) - begin
+
+
+PARTS: dict[str, Callable[[Path, argparse.Namespace], Any]] = {
+    "keys": measure_keys,
+    "chart": measure_chart,
+    "log": measure_log,
+    "wire": measure_wire,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Connections to real servers: keys, host keys, jumps and the person's configuration."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from luthier.agent.hosts.connect import Connection, connect
+from luthier.agent.hosts.errors import (
+    DecisionNeededError,
+    HostError,
+    HostKeyChangedError,
+    HostUnreachableError,
+)
+from luthier.agent.hosts.host_keys import KnownHosts
+from luthier.agent.hosts.secrets import Secrets
+from luthier.agent.hosts.target import parse_target
+
+if TYPE_CHECKING:
+    from .conftest import SshServer
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[..., Connection]]:
+    """Connects, accepting every key that is asked about, and closes in the end."""
+    made: list[Connection] = []
+
+    def call(target: str, secrets: Secrets | None = None, trust: bool = True) -> Connection:
+        accepted: set[str] = set()
+        while True:
+            known = KnownHosts(tmp_path / "own" / "known_hosts", accepted)
+            try:
+                made.append(connect(parse_target(target), known, secrets or Secrets()))
+            except DecisionNeededError as error:
+                if error.kind != "host_key" or not trust or error.fingerprint in accepted:
+                    raise
+                accepted.add(error.fingerprint)
+            else:
+                return made[-1]
+
+    yield call
+    for connection in made:
+        connection.close()
+
+
+def said(connection: Connection, command: str) -> str:
+    with connection.command(command).makefile("rb") as output:
+        return str(output.read().decode().strip())
+
+
+def test_unknown_key_is_asked_about_once(
+    sshd: SshServer, opened: Callable[..., Connection]
+) -> None:
+    with pytest.raises(DecisionNeededError) as asked:
+        opened(sshd.target, trust=False)
+    shown = subprocess.run(
+        ["ssh-keygen", "-lf", sshd.folder / "host_key.pub"], capture_output=True, text=True
+    )
+    assert asked.value.kind == "host_key"
+    assert asked.value.fingerprint == shown.stdout.split()[1]
+    assert said(opened(sshd.target), "echo hello") == "hello"
+    assert said(opened(sshd.target, trust=False), "echo again") == "again"
+
+
+def test_changed_key_is_refused(
+    sshd: SshServer, opened: Callable[..., Connection], tmp_path: Path
+) -> None:
+    opened(sshd.target)
+    sshd.kill()
+    sshd.new_host_key()
+    sshd.start()
+    with pytest.raises(HostKeyChangedError, match="another host key than before"):
+        opened(sshd.target)
+    own = tmp_path / "own" / "known_hosts"
+    subprocess.run(
+        ["ssh-keygen", "-R", f"[127.0.0.1]:{sshd.port}", "-f", own], check=True, capture_output=True
+    )
+    assert said(opened(sshd.target), "echo new") == "new"
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_keys_that_ssh_knows_count(
+    sshd: SshServer, person: Path, opened: Callable[..., Connection], hashed: bool
+) -> None:
+    public = (sshd.folder / "host_key.pub").read_text()
+    known = person / ".ssh" / "known_hosts"
+    known.write_text(f"# a remark\n@revoked * {public}[127.0.0.1]:{sshd.port} {public}")
+    if hashed:
+        subprocess.run(["ssh-keygen", "-H", "-f", known], check=True, capture_output=True)
+    assert said(opened(sshd.target, trust=False), "echo known") == "known"
+
+
+def test_configuration_is_honoured(
+    sshd: SshServer, person: Path, opened: Callable[..., Connection], tmp_path: Path
+) -> None:
+    shutil.move(person / ".ssh" / "id_ed25519", tmp_path / "elsewhere")
+    included = tmp_path / "included.conf"
+    included.write_text(
+        f"Host box\n  HostName 127.0.0.1\n  Port {sshd.port}\n  IdentityFile {tmp_path}/elsewhere\n"
+    )
+    (person / ".ssh" / "config").write_text(f"Include {included}\nHost *\n  User root\n")
+    connection = opened("box")
+    assert connection.settings.account == f"root@127.0.0.1:{sshd.port}"
+    assert said(connection, "echo included") == "included"
+
+
+def test_jump_host_and_proxy_command(
+    sshd: SshServer,
+    another: Callable[..., SshServer],
+    person: Path,
+    opened: Callable[..., Connection],
+) -> None:
+    jump = another("jump")
+    shutil.copy(jump.key, person / ".ssh" / "jump")
+    (person / ".ssh" / "config").write_text(
+        f"Host jump\n HostName 127.0.0.1\n Port {jump.port}\n IdentityFile {person}/.ssh/jump\n"
+        f"Host far near\n HostName 127.0.0.1\n Port {sshd.port}\n"
+        "Host far\n ProxyJump jump\n"
+        f"Host near\n ProxyCommand ssh -F {person}/.ssh/config -oStrictHostKeyChecking=no"
+        f" -oUserKnownHostsFile=/dev/null -W %h:%p jump\n"
+    )
+    far = opened("far")
+    assert said(far, "echo $SSH_CONNECTION").split()[-1] == str(sshd.port)
+    assert "127.0.0.1" in (jump.folder / "log").read_text()
+    assert said(opened("near"), "echo through") == "through"
+
+
+def test_encrypted_key_asks_for_its_passphrase(
+    sshd: SshServer, person: Path, opened: Callable[..., Connection]
+) -> None:
+    key = person / ".ssh" / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret 1", "-f", key], check=True)
+    secrets = Secrets()
+    for told in (None, "wrong"):
+        if told:
+            secrets.tell({"passphrase": {str(key): told}})
+        with pytest.raises(DecisionNeededError) as asked:
+            opened(sshd.target, secrets)
+        assert (asked.value.kind, asked.value.what) == ("passphrase", str(key))
+        assert "wrong" not in str(asked.value)
+    secrets.tell({"passphrase": {str(key): "secret 1"}})
+    assert said(opened(sshd.target, secrets), "echo open") == "open"
+    assert "secret 1" not in repr(secrets)
+
+
+def test_keys_of_the_ssh_agent(
+    sshd: SshServer, person: Path, opened: Callable[..., Connection], tmp_path: Path
+) -> None:
+    socket = tmp_path / "agent.sock"
+    started = subprocess.run(
+        ["ssh-agent", "-a", socket], capture_output=True, text=True, check=True
+    )
+    pid = int(started.stdout.split("SSH_AGENT_PID=")[1].split(";")[0])
+    try:
+        key = person / ".ssh" / "id_ed25519"
+        environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
+        subprocess.run(["ssh-add", "-q", key], env=environment, check=True)
+        key.unlink()
+        key.with_name("id_ed25519.pub").unlink()
+        secrets = Secrets()
+        secrets.tell({}, str(socket))
+        assert said(opened(sshd.target, secrets), "echo agent") == "agent"
+    finally:
+        os.kill(pid, 15)
+
+
+def test_no_way_in_is_told(
+    sshd: SshServer, person: Path, opened: Callable[..., Connection]
+) -> None:
+    (person / ".ssh" / "id_ed25519").unlink()
+    with pytest.raises(HostError, match=r"refuses the login.*ssh-copy-id"):
+        opened(sshd.target)
+    sshd.kill()
+    with pytest.raises(HostUnreachableError, match="cannot be reached: Connection refused"):
+        opened(sshd.target)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("box", "box"),
+        ("me@box:2222", "me@box:2222"),
+        ("me@[::1]:22", "me@[::1]:22"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+    ],
+)
+def test_targets(text: str, shown: str) -> None:
+    assert str(parse_target(text)) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "@box", "a b@box", "box:", "box:0", "box:70000", "-oProxyCommand=x", "[::1", "x;y"]
+)
+def test_nonsense_is_no_target(text: str) -> None:
+    with pytest.raises(HostError, match="Write user@address"):
+        parse_target(text)

@@ -1,0 +1,377 @@
+"""Pictures of every screen, compared with those that were looked at and accepted.
+
+When one differs, the failure names the new picture. Look at it in a browser, beside the old one in
+``tests/tui/snapshots``, and accept all that were made anew with
+
+    LUTHIER_PICTURES=accept pytest tests/tui/test_snapshots.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from luthier.agent.paths import Home
+from luthier.tui.settings import InterfaceSettings
+from luthier.tui.setups import Setups
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
+
+FOLDER = Path(__file__).with_name("snapshots")
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"luthier_pictures_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+stage, drawing = _load(FOLDER / "stage.py"), _load(FOLDER / "drawing.py")
+
+Scene = Callable[[Any], Awaitable[None]]
+
+
+# -- what is shown -----------------------------------------------------------------------------
+
+
+async def runs(luthier: Any) -> None:
+    await luthier.sees("violin-notes", "dates")
+    await luthier.press("j", "space", "j", "space", "j")
+
+
+async def tasks(luthier: Any) -> None:
+    await luthier.press("n")
+    await luthier.sees("Supervised fine-tuning", "A row of the data")
+
+
+async def form(luthier: Any) -> None:
+    await tasks(luthier)
+    luthier.app.screen.query_one("#tasks").go_to("llm-sft")
+    await luthier.press("enter")
+    await luthier.sees("name_or_path")
+
+
+async def filled(luthier: Any) -> None:
+    await form(luthier)
+    await luthier.press("p", "j", "enter")
+    await luthier.sees("preset Balanced")
+    screen = luthier.app.screen
+    screen.rows.set("data.path", str(Path.cwd() / "advice.jsonl"))
+    screen.rows.set("training.learning_rate", "fast")
+    screen.rows.go_to("training.learning_rate")
+    await luthier.sees("to mend")
+
+
+async def expert(luthier: Any) -> None:
+    await filled(luthier)
+    await luthier.press("e")
+    await luthier.sees("all settings")
+
+
+async def presets(luthier: Any) -> None:
+    await form(luthier)
+    await luthier.press("p", "j")
+    await luthier.sees("Balanced", "Smallest memory")
+
+
+async def model(luthier: Any) -> None:
+    await form(luthier)
+    luthier.app.screen.rows.go_to("model.name_or_path")
+    await luthier.press("enter")
+    await luthier.sees("base model", "folder")
+    await luthier.settled()
+
+
+async def data(luthier: Any) -> None:
+    await form(luthier)
+    luthier.app.screen.rows.go_to("data.path")
+    await luthier.press("enter")
+    await luthier.sees("dataset", "advice.jsonl")
+    await luthier.settled()
+
+
+async def preview(luthier: Any) -> None:
+    await data(luthier)
+    await luthier.press("enter")
+    await luthier.sees("Rows as the model will see them", "Columns")
+    await luthier.until(lambda: not luthier.app.screen.waiting_for)
+
+
+async def mapping(luthier: Any) -> None:
+    await preview(luthier)
+    await luthier.press("m")
+    await luthier.sees("Which column plays which part?")
+
+
+async def review(luthier: Any) -> None:
+    await filled(luthier)
+    await luthier.press("v")
+    await luthier.sees("Changes")
+
+
+async def yaml_page(luthier: Any) -> None:
+    await review(luthier)
+    await luthier.press("l")
+    await luthier.sees("task: llm-sft")
+
+
+async def launch(luthier: Any) -> None:
+    await filled(luthier)
+    luthier.app.screen.rows.set("training.learning_rate", 3e-4)
+    await luthier.press("L")
+    await luthier.sees("Start this run?")
+
+
+async def library(luthier: Any) -> None:
+    Setups(luthier.app.home).save("violin", "task: llm-sft\npeft:\n  r: 32\n", replace=True)
+    await luthier.press("b")
+    await luthier.sees("presets and setups", "violin")
+    luthier.app.screen._options.go_to("preset:llm-sft/smallest-memory")
+    await luthier.sees("QLoRA")
+
+
+async def machines(luthier: Any) -> None:
+    await luthier.press("m")
+    await luthier.sees("RTX 6", "the CPU, which")
+
+
+async def settings(luthier: Any) -> None:
+    await luthier.press("comma")
+    await luthier.sees("Key profile", "Offline")
+
+
+async def help_keys(luthier: Any) -> None:
+    await runs(luthier)
+    await luthier.press("question_mark")
+    await luthier.sees("Keys: runs")
+
+
+async def commands(luthier: Any) -> None:
+    await luthier.press("ctrl+p")
+    await luthier.type("chat")
+    await luthier.sees("Chat with dates")
+
+
+async def jump(luthier: Any) -> None:
+    await settings(luthier)
+    await luthier.press("ctrl+o")
+
+
+async def guide(luthier: Any) -> None:
+    await luthier.press("l")
+    await luthier.sees("Guide to a first run")
+    await luthier.settled()
+    await luthier.type("Ada")
+    await luthier.press("enter", "enter")
+    await luthier.settled()
+
+
+async def plan(luthier: Any) -> None:
+    await guide(luthier)
+    for _ in range(6):
+        if "Open the form" not in luthier.text:
+            await luthier.press("enter")
+            await luthier.settled()
+    await luthier.sees("Open the form")
+
+
+async def topic(luthier: Any) -> None:
+    luthier.app.open_learn("lora")
+    await luthier.sees("LoRA")
+
+
+async def run(luthier: Any) -> None:
+    luthier.app.open_run(stage.RUNNING)
+    await luthier.sees("1 Charts", "310/500", "eval_loss")
+    await luthier.settled()
+
+
+async def failed(luthier: Any) -> None:
+    luthier.app.open_run(stage.FAILED)
+    await luthier.sees("CUDA out of memory", "sets up a new run")
+    await luthier.press("2")
+    await luthier.sees("Traceback")
+
+
+async def samples(luthier: Any) -> None:
+    luthier.app.open_run(stage.BETTER)
+    await luthier.sees("1 Charts")
+    await luthier.settled()
+    await luthier.press("3")
+    await luthier.sees("expected")
+
+
+async def compare(luthier: Any) -> None:
+    luthier.app.open_compare([each.id for each in stage.RUNS[2:4]])
+    await luthier.sees("support-tone-dora", "by step")
+    await luthier.settled()
+
+
+async def differences(luthier: Any) -> None:
+    await compare(luthier)
+    await luthier.press("2")
+    await luthier.sees("peft.method")
+
+
+async def confirm(luthier: Any) -> None:
+    await runs(luthier)
+    await luthier.press("D")
+    await luthier.sees("Remove")
+
+
+SMALL, LARGE = (80, 24), (120, 40)
+PICTURES: list[tuple[Scene, tuple[tuple[int, int], ...]]] = [
+    (runs, (SMALL, LARGE)),
+    (confirm, (SMALL,)),
+    (tasks, (SMALL, LARGE)),
+    (filled, (SMALL, LARGE)),
+    (expert, (LARGE,)),
+    (presets, (SMALL,)),
+    (model, (SMALL,)),
+    (data, (SMALL,)),
+    (preview, (SMALL, LARGE)),
+    (mapping, (SMALL,)),
+    (review, (SMALL,)),
+    (yaml_page, (LARGE,)),
+    (launch, (SMALL,)),
+    (library, (SMALL, LARGE)),
+    (machines, (SMALL, LARGE)),
+    (settings, (SMALL, LARGE)),
+    (jump, (SMALL,)),
+    (help_keys, (SMALL,)),
+    (commands, (SMALL,)),
+    (guide, (SMALL,)),
+    (plan, (LARGE,)),
+    (topic, (SMALL,)),
+    (run, (SMALL, LARGE)),
+    (failed, (SMALL,)),
+    (samples, (SMALL,)),
+    (compare, (SMALL, LARGE)),
+    (differences, (SMALL,)),
+]
+
+
+# -- the stage ---------------------------------------------------------------------------------
+
+ADVICE = (
+    ("How do I glue a loose seam?", "Warm the glue to 60 degrees and clamp for a night."),
+    ("Which wood is the top made of?", "Spruce, split and dried for at least five years."),
+    ("Why does my peg slip?", "The peg has worn smooth; a little peg compound makes it hold."),
+    ("How thick is a violin's back?", "About 4.5 mm in the middle and 2.5 mm at the edges."),
+)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """Textual runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def real_agent(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """One agent for all pictures, over the runs of the stage."""
+    # The name is as long as the one that the pictures show, so that lines are cut alike.
+    folder = Path(tempfile.mkdtemp(prefix="luthier-", dir="/tmp"))
+    work = folder / "work"
+    work.mkdir()
+    rows = (json.dumps({"prompt": ask, "completion": answer}) for ask, answer in ADVICE * 12)
+    (work / "advice.jsonl").write_text("\n".join(rows) + "\n")
+    tests = _load(Path(__file__).parents[1] / "agent" / "conftest.py")
+    agent = tests.RealAgent(Home(folder / "home"))
+    stage.lay(agent.home, work / "advice.jsonl")
+    agent.home.settings.write_text(stage.settings_text([]))
+    agent.start()
+    yield agent
+    with suppress(ProcessLookupError):
+        agent.end_everything()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def frozen(real_agent: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The clock stands still, in UTC; the machine is the one of the stage."""
+    folder = real_agent.home.path.parent
+    monkeypatch.chdir(folder / "work")
+    monkeypatch.setenv("HF_HOME", str(folder / "hub"))
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr(time, "time", lambda: stage.NOW)
+    monkeypatch.setattr("luthier.agent.client.Client.hardware", lambda self: stage.report())
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+# -- comparing ---------------------------------------------------------------------------------
+
+
+async def picture(luthier: Any, scene: Scene, size: tuple[int, int]) -> None:
+    """Play a scene and compare what is seen in the end."""
+    await luthier.until(lambda: len(luthier.app.state.runs) == len(stage.RUNS))
+    await luthier.live()
+    await scene(luthier)
+    for field in luthier.app.screen.query(Input):
+        field.cursor_blink = False
+    await luthier.pilot.pause()
+    compare_picture(f"{scene.__name__.replace('_', '-')}-{size[0]}x{size[1]}", luthier)
+
+
+def compare_picture(name: str, luthier: Any) -> None:
+    """Fail unless the screen is as it was accepted."""
+    folder = luthier.app.home.path.parent.name
+    drawn = drawing.still(drawing.rows_of(luthier.app)).replace(folder, "luthier-pictures")
+    # The beginning of a long path may be cut anywhere.
+    for left in range(1, len(folder)):
+        drawn = drawn.replace(f"…{folder[left:]}/", f"…{'luthier-pictures'[left:]}/")
+    accepted = FOLDER / f"{name}.svg"
+    if os.environ.get("LUTHIER_PICTURES") == "accept":
+        accepted.write_text(drawn, encoding="utf-8")
+    if accepted.exists() and accepted.read_text(encoding="utf-8") == drawn:
+        return
+    new = Path(tempfile.gettempdir()) / f"luthier-{name}-new.svg"
+    new.write_text(drawn, encoding="utf-8")
+    pytest.fail(
+        f"{name} looks different now. Open both in a browser:\n  accepted: {accepted}\n"
+        f"  now:      {new}\nTo accept the new one:\n"
+        f"  LUTHIER_PICTURES=accept pytest {Path(__file__).name} -k {name}\n\n{luthier.text}",
+        pytrace=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("scene", "size"),
+    [
+        pytest.param(scene, size, id=f"{scene.__name__.replace('_', '-')}-{size[0]}x{size[1]}")
+        for scene, sizes in PICTURES
+        for size in sizes
+    ],
+)
+async def test_a_screen_looks_as_accepted(opened: Any, scene: Scene, size: tuple[int, int]) -> None:
+    async with opened(size=size) as luthier:
+        await picture(luthier, scene, size)
+
+
+@pytest.mark.parametrize("theme", ["luthier-light", "luthier-contrast", "ansi-dark", "ansi-light"])
+async def test_a_theme_looks_as_accepted(opened: Any, theme: str) -> None:
+    async with opened(size=SMALL, interface=InterfaceSettings(theme=theme)) as luthier:
+        await luthier.live()
+        await settings(luthier)
+        compare_picture(f"theme-{theme}", luthier)

@@ -1,0 +1,1 @@
+"""Training on preferences, labels and rewards, by TRL: one module a task."""

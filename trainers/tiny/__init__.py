@@ -1,0 +1,1 @@
+"""Tiny random models for the sample datasets: a quick test of a task without any download."""
