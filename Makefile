@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test test-all check bench docs format clean
+.PHONY: demo test test-all check bench bench-memory docs pictures format clean
 
 demo: $(READY)
 	@$(BIN)/luthier demo
@@ -25,8 +25,14 @@ check: $(READY)
 bench: $(READY)
 	@for benchmark in tests/benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
 
+bench-memory: $(READY)
+	$(BIN)/python tests/benchmarks/bench_memory_cuda.py $(ARGS)
+
 docs: $(READY)
 	$(BIN)/python -m luthier.agent.cli.reference docs
+
+pictures: $(READY)
+	$(BIN)/python docs/pictures/record.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -183,9 +183,7 @@ class Agent:
             hardware=monitor,
             chats=chats,
             predictors=predictors,
-            estimator=Estimator(
-                hosts, runs.holders, lambda device, spec: None, offline=self._settings.offline
-            ),
+            estimator=Estimator(hosts, runs.holders, self._store, offline=self._settings.offline),
             problems=problems,
             started_at=time.time(),
         )

@@ -105,9 +105,9 @@ class Library:
 
     def presets(self, task: str | None = None) -> list[Preset]:
         """Every preset by name, or those of one task. Files that are damaged are left out."""
-        found = {preset.name: preset for preset in presets()}
-        found |= {preset.name: preset for preset in self.own()}
-        return [found[name] for name in sorted(found) if task is None or found[name].task == task]
+        found = {preset.name: preset for preset in (task_presets(task) if task else presets())}
+        found |= {preset.name: preset for preset in self.own() if task in (None, preset.task)}
+        return [found[name] for name in sorted(found)]
 
     def own(self) -> list[Preset]:
         """The person's presets that can be read."""

@@ -142,6 +142,8 @@ class Task:
     @property
     def learned(self) -> tuple[str, ...]:
         """The columns that a prediction brings: those that are no input."""
+        if self.inputs is not None and not self.inputs.roles:
+            return tuple(column.role for column in self.columns if column.required)
         given = (*self.inputs.roles, *self.inputs.optional) if self.inputs else ()
         return tuple(column.role for column in self.columns if column.role not in given)
 

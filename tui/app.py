@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.style import Style
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message as TextualMessage
@@ -27,6 +28,7 @@ from .link import Away, Connected, Link, News
 from .screens.base import ALL, LuthierScreen
 from .settings import InterfaceSettings
 from .state import ClientState, Topic
+from .typing import KeyHandled, KeysInOrder
 
 if TYPE_CHECKING:
     from luthier.agent.client import Client
@@ -70,6 +72,7 @@ class LuthierApp(App[None]):
             self.register_theme(theme)
         self._ascii_filter = AsciiFilter(enabled=False)
         self._filters.append(self._ascii_filter)
+        self._keys = KeysInOrder(self, super().on_event)
         self._client: Client | None = None
         self._client_lock = threading.Lock()
         # Set by the first news: until then the link may be starting the agent.
@@ -103,6 +106,19 @@ class LuthierApp(App[None]):
             self.refresh(layout=True)
             for screen in self.screen_stack:
                 screen.refresh(repaint=True, layout=True)
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Let keys have their effect one after the other."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._keys.typed(event)
+        else:
+            await super().on_event(event)
+
+    async def on_key_handled(self, event: KeyHandled) -> None:
+        """A key has had its effect."""
+        await self._keys.handled(event)
 
     # -- the agent -----------------------------------------------------------------------------
 
@@ -187,8 +203,15 @@ class LuthierApp(App[None]):
         self._open("compare", "CompareScreen", list(run_ids), fresh=True)
 
     def open_chat(self, run_ids: Iterable[str]) -> None:
-        """Talk to the results of runs."""
-        self._open("chat", "ChatScreen", list(run_ids), fresh=True)
+        """Talk to the results of runs, or try the result of one that predicts."""
+        from luthier.trainers.registry import find_task
+
+        runs = list(run_ids)
+        first = self.state.runs.get(runs[0]) if len(runs) == 1 else None
+        if first is not None and find_task(first.task).predict:
+            self._open("try_it", "TryScreen", first.id, first.task, fresh=True)
+        else:
+            self._open("chat", "ChatScreen", runs, fresh=True)
 
     def open_machines(self) -> None:
         """Open the machines and the queue."""

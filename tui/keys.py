@@ -103,6 +103,12 @@ TABLE: dict[str, dict[str, Key]] = {
         "queue_up": Key("K,shift+up", "move(-1)", "earlier", "Let the waiting run start earlier."),
         "queue_down": Key("J,shift+down", "move(1)", "later", "Let the waiting run start later."),
         "unqueue": Key("x", "unqueue", "stop", "Take the waiting run out of the queue."),
+        "next_host": Key("h", "next_host", "next machine", "Show the next machine.", 1),
+        "add_host": Key("a", "add_host", "add", "Add a machine that ssh reaches.", 2),
+        "check_host": Key("c", "check_host", "check", "Check what a run there needs.", 3),
+        "set_up_host": Key("s", "set_up_host", "set up", "Give it a Python that trains.", 4),
+        "remove_host": Key("D", "remove_host", "remove", "Forget the machine and clean it."),
+        "host_shell": Key("exclamation_mark", "host_shell", "shell", "Open a shell there."),
     },
     "form": {
         "launch": Key("L", "launch", "launch", "Check the run and start it, or queue it.", 1),
@@ -209,6 +215,11 @@ TABLE: dict[str, dict[str, Key]] = {
         "tab_4": Key("4", "show_tab(3)", "fourth tab", "To the fourth tab."),
         "tab_5": Key("5", "show_tab(4)", "fifth tab", "To the fifth tab."),
         "tab_6": Key("6", "show_tab(5)", "sixth tab", "To the sixth tab."),
+        "tab_7": Key("7", "show_tab(6)", "seventh tab", "To the seventh tab."),
+    },
+    "try_it": {
+        "predict": Key("ctrl+o", "predict", "predict", "Ask the model; so does enter.", 1),
+        "example": Key("ctrl+n", "example", "example", "The next row of the run's own data.", 2),
     },
     "charts": {
         "metrics": Key("m", "metrics", "metrics", "Choose which metrics are drawn.", 1),

@@ -54,7 +54,8 @@ def demo_item() -> Item:
         task="llm-sft",
         description="Teaches a tiny model to write dates in ISO form. Model and data are part of "
         "Luthier: nothing is fetched, and any machine does it in about a minute.",
-        text=demo_spec_text(),
+        # Without the comment, which is for those who read the file itself.
+        text=dump_yaml(load_yaml(demo_spec_text())),
         own=False,
     )
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len, chop_cells
 
 from luthier.agent.text import printable
 
-from .logs import Output, error_finder
+from .logs import Output, looks_wrong
 
 Kind = Literal["", "error", "warning"]
 
@@ -38,7 +38,7 @@ def shown(line: bytes) -> str:
 
 def kind_of(line: bytes) -> Kind:
     """Whether the line looks like an error or a warning."""
-    if any(True for _ in error_finder(line)):
+    if looks_wrong(line):
         return "error"
     return "warning" if _WARNINGS.search(line) else ""
 
@@ -127,15 +127,20 @@ class Pager:
         self.top, self.follow = min(top, end), False
         return start
 
-    def _parts(self, start: int) -> list[str]:
-        text = shown(self.output.line(start))
+    def _parts(self, line: bytes) -> list[str]:
+        text = shown(line)
         return wrapped(text, self.width) if self.wrap else [text]
+
+    def _height(self, start: int) -> int:
+        """How many rows the line takes that begins there."""
+        return len(self._parts(self.output.line(start))) if self.wrap else 1
 
     def _from(self, start: int) -> Iterator[LogRow]:
         place: int | None = start
         while place is not None and place < self.output.size:
-            kind = kind_of(self.output.line(place))
-            for part, text in enumerate(self._parts(place)):
+            line = self.output.line(place)
+            kind = kind_of(line)
+            for part, text in enumerate(self._parts(line)):
                 yield LogRow(place, part, text, kind)
             place = self.output.next_start(place)
 
@@ -146,7 +151,7 @@ class Pager:
             before = self.output.previous_start(start)
             if before is None:
                 return 0, 0
-            start, skip = before, len(self._parts(before))
+            start, skip = before, self._height(before)
         return start, skip - rows
 
     def _below(self, top: tuple[int, int], rows: int) -> tuple[int, int]:
@@ -154,7 +159,7 @@ class Pager:
         while rows:
             if start >= self.output.size:
                 break
-            left = len(self._parts(start)) - 1 - skip
+            left = self._height(start) - 1 - skip
             if left >= rows:
                 return start, skip + rows
             following = self.output.next_start(start)

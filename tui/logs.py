@@ -213,6 +213,11 @@ def error_finder(data: bytes) -> Iterable[int]:
     return (place for place in sorted(found) if _ERROR.match(data, place))
 
 
+def looks_wrong(line: bytes) -> bool:
+    """Whether the error finder would stop at the line."""
+    return _ERROR.search(line) is not None
+
+
 def find(
     read: Callable[[int, int], tuple[bytes, int]],
     finder: Finder,

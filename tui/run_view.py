@@ -95,10 +95,9 @@ def _facts(run: Run, now: float) -> list[str]:
     if run.started_at is not None:
         if run.state.finished and run.ended_at is not None:
             facts.append(f"took {duration(run.ended_at - run.started_at)}")
-        elif run.state.active:
-            # Seconds would change the line all the time for nothing.
-            if minutes := int(now - run.started_at) // 60 * 60:
-                facts.append(f"for {duration(minutes).removesuffix(' 00 s')}")
+        # Seconds would change the line all the time for nothing.
+        elif run.state.active and (minutes := int(now - run.started_at) // 60 * 60):
+            facts.append(f"for {duration(minutes).removesuffix(' 00 s')}")
     if not run.state.finished and run.reason:
         facts.append(_clean(run.reason))
     return facts
@@ -235,9 +234,16 @@ def sample_lines(samples: Sequence[Sample], prompt: str) -> list[Line]:
         text = sample.text if sample.text != before else "(the same)"
         told.append(
             _text_lines(f"{sample.step:,}", text, style if text is sample.text else "label")
+            + _earned(sample)
         )
         before = sample.text
     return lines + [line for each in reversed(told) for line in each]
+
+
+def _earned(sample: Sample) -> list[Line]:
+    """What a text earned, below it."""
+    known = [f"{name} {value:.4g}" for name, value in sample.rewards.items() if value is not None]
+    return _text_lines("", "  ".join(known), "label") if known else []
 
 
 def _text_lines(head: str, text: str, style: str) -> list[Line]:

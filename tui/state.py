@@ -16,8 +16,9 @@ from .plot.buckets import Buckets
 
 Topic = tuple[str, str]
 """What changed, and of which run: ("run", id), ("metrics", id), ("log", id), ("samples", id),
-("notes", id), ("hardware", id), ("runs", ""), ("connection", ""). ("reset", "") asks screens to
-read from the agent anew whatever they have read, ("all", "") to show everything anew."""
+("reports", id), ("notes", id), ("hardware", id), ("runs", ""), ("connection", ""). ("reset", "")
+asks screens to read from the agent anew whatever they have read, ("all", "") to show everything
+anew."""
 
 _SPARKLINE_BUCKETS = 64
 _CURVE_BUCKETS = 4096
@@ -41,12 +42,13 @@ class Note:
 
 @dataclass(frozen=True)
 class Sample:
-    """A text the model wrote at an evaluation."""
+    """A text the model wrote at an evaluation, and what it earned by the name of the reward."""
 
     step: int
     prompt: str
     text: str
     expected: str | None
+    rewards: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,6 +59,7 @@ class RunData:
         curves: every metric's points by name, the step across.
         loss: the training loss for the list's sparkline.
         log: attempt and size in bytes of the newest output.
+        reports: the newest report of each name, as the event has it.
         epochs, times: points of epoch and Unix time by step, to show them across instead.
         live_from: number of the first event that came live; None before it.
         stored_to: number of the newest event that was read from the agent.
@@ -67,6 +70,7 @@ class RunData:
     epochs: Buckets = field(default_factory=lambda: Buckets(_CURVE_BUCKETS))
     times: Buckets = field(default_factory=lambda: Buckets(_CURVE_BUCKETS))
     notes: deque[Note] = field(default_factory=lambda: deque(maxlen=_NOTES_KEPT))
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=_SAMPLES_KEPT))
     hardware: deque[HardwareSample] = field(default_factory=lambda: deque(maxlen=_HARDWARE_KEPT))
     log: tuple[int, int] = (0, 0)
@@ -255,9 +259,21 @@ def _take(data: RunData, event: dict[str, Any], watched: bool) -> str:
         return "run" if kind == "progress" else ""
     if kind == "sample":
         data.samples.append(
-            Sample(event["step"], event["prompt"], event["text"], event.get("expected"))
+            Sample(
+                event["step"],
+                event["prompt"],
+                event["text"],
+                event.get("expected"),
+                event.get("rewards") or {},
+            )
         )
         return "samples"
+    if kind == "report":
+        # History may be read after newer ones have come.
+        held = data.reports.get(event["name"])
+        if held is None or held["step"] <= event["step"]:
+            data.reports[event["name"]] = event
+        return "reports"
     if kind == "progress":
         return "run"
     if text := _in_words(kind, event):

@@ -45,9 +45,14 @@ def command_reference() -> str:
 
 def write_reference(folder: Path) -> list[Path]:
     """Write the generated pages; returns them."""
+    from luthier.presets import tour
     from luthier.trainers.spec.reference import markdown
 
-    pages = {folder / "commands.md": command_reference(), folder / "specs.md": markdown()}
+    pages = {
+        folder / "commands.md": command_reference(),
+        folder / "specs.md": markdown(),
+        folder / "presets-tour.md": tour.markdown(),
+    }
     for path, text in pages.items():
         path.write_text(text, encoding="utf-8")
     return list(pages)

@@ -20,15 +20,15 @@ from ..models import (
     FitRequest,
     HostReport,
 )
+from ..runs.calibration import correction_for, method_of
 from ..runs.submission import located
+from ..store import Store
 from .devices import device_facts
 from .exact import exact_estimate
 from .known import known_models
 from .lengths import RowLengths
 from .replies import Situation, fit_reply, quick_reply
 
-Corrections = Callable[[DeviceFacts, GradientSpec], Correction | None]
-"""What finished runs on such devices taught. May block."""
 Holders = Callable[[str], dict[str, list[str]]]
 """The runs that hold each device of a host; asked on the event loop."""
 
@@ -39,16 +39,14 @@ class Estimator:
     Args:
         hosts: where runs execute.
         holders: who holds which device.
-        corrections: how what runs taught is asked for.
+        store: knows what finished runs took.
         offline: whether workers may open no connection.
     """
 
-    def __init__(
-        self, hosts: Hosts, holders: Holders, corrections: Corrections, *, offline: bool
-    ) -> None:
+    def __init__(self, hosts: Hosts, holders: Holders, store: Store, *, offline: bool) -> None:
         self._hosts = hosts
         self._holders = holders
-        self._corrections = corrections
+        self._store = store
         self._offline = offline
         self._lengths = RowLengths(offline=offline)
         self._one_exact = asyncio.Lock()
@@ -103,13 +101,23 @@ class Estimator:
         device = await asyncio.to_thread(device_facts, report, spec.launch, request.device)
         correction = None
         if request.device.memory is None:
-            correction = await asyncio.to_thread(self._corrections, device, spec)
+            correction = await asyncio.to_thread(self._correction, spec, device, report.host)
         measured = None
         if request.data == "measure":
             measured = await self._lengths.measure(spec)
         elif request.data == "known":
             measured = await asyncio.to_thread(self._lengths.known, spec)
         return Situation(spec, shape, report, device, correction, measured)
+
+    def _correction(self, spec: GradientSpec, device: DeviceFacts, host: str) -> Correction | None:
+        return correction_for(
+            self._store,
+            device_kind=device.kind,
+            device_name=device.name,
+            task=spec.task,
+            method=method_of(spec),
+            host=host,
+        )
 
     async def _report(self, name: str) -> HostReport:
         host = self._hosts.get(name) if name == LOCAL else self._hosts.known(name)

@@ -12,12 +12,14 @@ from luthier.presets.memory import (
     Estimate,
     Lengths,
     ModelShape,
+    estimate_duration,
     quick_estimate,
 )
 from luthier.trainers.spec import GradientSpec
 from luthier.trainers.spec.file import dump_spec
 
 from ..models import (
+    DurationEstimate,
     EstimateReply,
     FitAlternative,
     FitReply,
@@ -55,6 +57,16 @@ class Situation:
         return [self.measured.note] if self.measured.note else []
 
     @property
+    def power(self) -> float | None:
+        """Watts of one device at its limit, when it tells them."""
+        limits = [
+            device.power_limit
+            for device in self.report.devices
+            if device.name == self.device.name and device.power_limit is not None
+        ]
+        return max(limits, default=None)
+
+    @property
     def rows(self) -> RowFacts | None:
         """The lengths for the API."""
         found = self.lengths
@@ -78,6 +90,7 @@ def quick_reply(at_hand: Situation) -> EstimateReply:
         device=there,
         fits=found.fits(there.free),
         rows=at_hand.rows,
+        duration=_duration(at_hand),
         alternatives=[
             FitAlternative(
                 title=each.title,
@@ -89,6 +102,26 @@ def quick_reply(at_hand: Situation) -> EstimateReply:
             for each in others
         ],
         notes=at_hand.notes,
+    )
+
+
+def _duration(at_hand: Situation) -> DurationEstimate | None:
+    """How long the run takes; None while the lengths of its rows are not known."""
+    if at_hand.lengths is None:
+        return None
+    found = estimate_duration(
+        at_hand.spec, at_hand.shape, at_hand.device, at_hand.lengths, power=at_hand.power
+    )
+    return DurationEstimate(
+        tokens_per_epoch=found.tokens_per_epoch,
+        steps=found.steps,
+        seconds_per_step=found.seconds_per_step,
+        seconds=found.seconds,
+        source=found.source,
+        basis=found.basis,
+        energy_joules=found.energy_joules,
+        cost=found.cost,
+        currency=found.currency,
     )
 
 

@@ -19,6 +19,8 @@ from .far.wire import GREETING, Frame, Wire
 _START_SECONDS = 90.0
 _NOISE_BYTES = 64 * 1024
 _READ_BYTES = 256 * 1024
+# The largest packet that OpenSSH takes, less what paramiko keeps for itself.
+_SENT_BYTES = 32 * 1024 - 64
 
 
 class _ChannelIO(io.RawIOBase):
@@ -39,7 +41,10 @@ class _ChannelIO(io.RawIOBase):
         return len(data)
 
     def write(self, data: Any) -> int:
-        self._channel.sendall(data)
+        # What paramiko cannot send at once it copies, again and again.
+        view = memoryview(data)
+        for start in range(0, len(view), _SENT_BYTES):
+            self._channel.sendall(view[start : start + _SENT_BYTES])
         return len(data)
 
 
@@ -69,10 +74,9 @@ class Channel:
         timer.daemon = True
         timer.start()
         try:
-            # Asked before anything is sent, so that a broken login shell cannot swallow it.
             self._channel.sendall(payload())
             noise = b""
-            while (line := self.wire.source.readline(_NOISE_BYTES)) != GREETING:
+            while not (line := self.wire.source.readline(_NOISE_BYTES)).endswith(GREETING):
                 noise = (noise + line)[-_NOISE_BYTES:]
                 if not line or line.strip() == NO_PYTHON:
                     raise self._not_started(noise)

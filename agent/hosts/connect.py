@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from .errors import HostUnreachableError
@@ -103,6 +104,7 @@ def _open(
         transport.banner_timeout = transport.auth_timeout = _LOGIN_SECONDS
         security = transport.get_security_options()
         security.key_types = known_hosts.preferred(settings, security.key_types)
+        security.ciphers = _fast_first(security.ciphers)
         transport.start_client(timeout=_LOGIN_SECONDS)
         known_hosts.check(settings, transport.get_remote_server_key())
         transport.set_keepalive(5)
@@ -114,6 +116,11 @@ def _open(
             hint="See what ssh -v says about the same host.",
         ) from error
     return transport
+
+
+def _fast_first(ciphers: Sequence[str]) -> list[str]:
+    """Ciphers that authenticate by themselves first: they take half the processor's time."""
+    return sorted(ciphers, key=lambda name: "gcm" not in name)
 
 
 def _first_socket(settings: SshSettings) -> Any:

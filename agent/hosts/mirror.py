@@ -16,6 +16,9 @@ from luthier.trainers.run_folder import AttemptFolder, write_json
 from ..launching import ExitReport, Observation, SupervisorIdentity
 from .far.wire import Frame
 
+PLACE = "host.json"
+"""In an attempt's folder: where the attempt is on its host."""
+
 _STATES = ("not_started", "running", "ended", "gone")
 
 
@@ -92,6 +95,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def read_place(attempt: AttemptFolder) -> dict[str, Any] | None:
+    """Where an attempt is on another host: host, folder of the run, paths; None for one here."""
+    return read_json(attempt.path / PLACE)
 
 
 def _parsed(model: Any, value: Any) -> Any:

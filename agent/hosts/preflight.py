@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 from luthier.trainers.errors import LuthierError
 
@@ -44,6 +44,8 @@ for name in json.loads(sys.argv[1]):
     except metadata.PackageNotFoundError:
         found["packages"][name] = None
 try:
+    if sys.argv[2] == "quick":
+        raise ImportError("not looked for")
     import torch
     found["torch"] = {
         "version": torch.__version__,
@@ -56,7 +58,7 @@ try:
         found["torch"]["qaic"] = 0
 except Exception as error:
     found["torch_error"] = "%s: %s" % (type(error).__name__, error)
-if os.environ.get("HF_HUB_OFFLINE", "") in ("", "0"):
+if sys.argv[2] == "hub" and os.environ.get("HF_HUB_OFFLINE", "") in ("", "0"):
     import urllib.request
     try:
         url = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
@@ -167,7 +169,7 @@ def _python(host: SshHost, report: HostReport, hub: bool) -> Iterator[HostCheck]
     if not python:
         yield HostCheck(name="python", level="red", found="none to train with yet", remedy=set_up)
         return
-    answer = ask_python(host, python, hub=hub)
+    answer = ask_python(host, python, "hub" if hub else "offline")
     if isinstance(answer, str):
         yield HostCheck(name="python", level="red", found=f"{python}: {answer}", remedy=set_up)
         return
@@ -185,15 +187,22 @@ def _python(host: SshHost, report: HostReport, hub: bool) -> Iterator[HostCheck]
         yield HostCheck(name="hub", level="green", found="offline, as it was told")
 
 
-def ask_python(host: SshHost, python: str, *, hub: bool) -> dict[str, Any] | str:
-    """What a Python there has; a sentence when it cannot be asked."""
+def ask_python(
+    host: SshHost, python: str, depth: Literal["quick", "offline", "hub"]
+) -> dict[str, Any] | str:
+    """What a Python there has; a sentence when it cannot be asked.
+
+    Args:
+        host: where.
+        python: which.
+        depth: versions only; torch and its devices too; or a look at the hub as well.
+    """
     names = json.dumps([*needed(), *(name for name in _ESSENTIAL if name not in needed())])
-    argv = [python, "-c", _QUESTION, names]
-    environment = {} if hub else {"HF_HUB_OFFLINE": "1"}
+    argv = [python, "-c", _QUESTION, names, depth]
     last = ""
     try:
         with host.link.courier() as channel:
-            channel.send("run", argv=argv, environment=environment)
+            channel.send("run", argv=argv)
             while True:
                 frame, _ = channel.receive()
                 if not frame.get("more"):

@@ -23,20 +23,19 @@ _NO_INDEX = ("--no-index", "--find-links")
 
 
 def use_python(host: SshHost, python: str) -> str:
-    """See that a named Python there can be used, and say which version it is.
+    """See that a named Python there can be used; its absolute path.
 
     Raises:
         HostUnreachableError: the link was lost.
         HostError: it is none, or too old.
     """
-    host.link.ready()
     if not python.startswith(("/", "~/")):
         raise HostError(
             f"{python!r} is no absolute path.", hint="Name the Python as /path/to/bin/python."
         )
     if python.startswith("~/"):
         python = f"{host.link.ready().hello['home']}/{python[2:]}"
-    answer = ask_python(host, python, hub=False)
+    answer = ask_python(host, python, "quick")
     if isinstance(answer, str):
         raise HostError(
             f"{host.name}: {python} cannot be used: {answer}.", hint="Is the path right?"

@@ -6,6 +6,7 @@ import os
 import pwd
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,6 +59,24 @@ def ssh_options() -> list[str]:
         return []
     config = Path.home() / ".ssh" / "config"
     return ["-F", str(config) if config.exists() else "none"]
+
+
+def ssh_command(target: Target, known_hosts: Sequence[Path]) -> list[str]:
+    """The ``ssh`` that opens a shell there.
+
+    Args:
+        target: where.
+        known_hosts: files of known host keys, the first of which takes new ones.
+    """
+    files = " ".join(f'"{path}"' for path in known_hosts)
+    command = ["ssh", *ssh_options(), "-o", f"UserKnownHostsFile={files}"]
+    if ssh_options():
+        # Left to itself it would look for keys in the account's home.
+        found = [path for path in ssh_settings(target).identities if path.is_file()]
+        command += [part for path in found for part in ("-i", str(path))]
+    command += ["-l", target.user] if target.user else []
+    command += ["-p", str(target.port)] if target.port else []
+    return [*command, "--", target.address]
 
 
 def ssh_settings(target: Target) -> SshSettings:

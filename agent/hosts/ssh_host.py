@@ -28,16 +28,13 @@ from .hashes import Hashes
 from .host import Host, Tell
 from .host_keys import KnownHosts
 from .link import Link, Session
-from .mirror import Mirror, read_json
+from .mirror import PLACE, Mirror, read_place
 from .record import HostFile, HostRecord
 from .secrets import Secrets
 from .shipping import Progress, Shipper, moved_spec
 from .target import parse_target
 from .token import hub_token
 from .transfer import fetch_file
-
-PLACE = "host.json"
-"""In an attempt's folder: where the attempt is on its host."""
 
 FETCHED = ("artifacts/*", "*.json", "spec.yaml")
 NOT_FETCHED = ("artifacts/checkpoints/*", "run.json", "attempt-*", "spec.yaml", "*.new", "*.part")
@@ -307,7 +304,7 @@ class SshHost(Host):
         with self._lock:
             found = self._mirrors.get(key)
         if found is None:
-            place = read_json(attempt.path / PLACE)
+            place = read_place(attempt)
             if place is None:
                 return None
             found = Mirror(attempt, key, f"{place['folder']}/{attempt.path.name}")
@@ -326,7 +323,7 @@ class SshHost(Host):
         """See Host."""
         # The request here is what is told again whenever the link comes back.
         request_stop(attempt, now)
-        place = read_json(attempt.path / PLACE)
+        place = read_place(attempt)
         self.link.wake()
         if place is not None and self.link.connected:
             with contextlib.suppress(HostUnreachableError):
@@ -394,7 +391,7 @@ def _write_place(attempt: AttemptFolder, place: dict[str, Any]) -> None:
 def _place_of(folder: RunFolder) -> str:
     """The run's folder on its host."""
     for attempt in reversed(folder.attempts()):
-        place = read_json(attempt.path / PLACE)
+        place = read_place(attempt)
         if place is not None:
             return str(place["folder"])
     raise HostError(f"Run {folder.run_id} has nothing on another host.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any
-from typing import Any
 
 from luthier.presets.memory import (
     Correction,
@@ -120,7 +119,7 @@ def _precision(store: Store, run_id: str) -> Any:
 def _measured(run: Run, spec: GradientSpec, found: MemoryEvent, precision: Any) -> MeasuredRun:
     kind: Any = found.device.partition(":")[0]
     # The ladder may have made the batch smaller than the spec's.
-    spec.training.per_device_train_batch_size = found.rows
+    spec.training.per_device_train_batch_size = max(1, found.rows)
     lengths = None
     if found.length:
         lengths = Lengths(rows=found.rows, tokens=found.rows * found.length, longest=found.length)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from luthier.trainers.events import DoneEvent, ErrorEvent, PhaseEvent, PlacementEvent, parse_event
 from luthier.trainers.run_folder import AttemptFolder
 
+from ..hosts.mirror import read_place
 from ..launching import ExitReport
 from ..states import RunState
 
@@ -91,7 +92,7 @@ def _died(attempt: AttemptFolder, report: ExitReport) -> Ending:
         reason = "The system ended the worker because the machine's memory was used up."
         return Ending(RunState.FAILED, reason, _MEMORY_HINT)
     if report.disk_free < _FULL_DISK_BYTES:
-        reason = f"The disk of {attempt.path.parent} is full."
+        reason = f"The disk of {_where(attempt)} is full."
         return Ending(RunState.FAILED, reason, "Free some space, then: luthier resume")
     if report.signal is not None:
         reason = f"The worker was killed by signal {report.signal} ({_name(report.signal)})."
@@ -105,6 +106,12 @@ def _died(attempt: AttemptFolder, report: ExitReport) -> Ending:
     if report.code == 0:
         return Ending(RunState.FAILED, "The worker left without saying that it was done.", log)
     return Ending(RunState.FAILED, f"The worker ended with exit code {report.code}.", log)
+
+
+def _where(attempt: AttemptFolder) -> str:
+    """The run's folder where the attempt was."""
+    place = read_place(attempt)
+    return f"{place['folder']} on {place['host']}" if place else str(attempt.path.parent)
 
 
 def _name(number: int) -> str:

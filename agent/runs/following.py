@@ -19,7 +19,6 @@ from ..launching import Observation
 from ..states import RunState
 from ..store import DamagedDatabase, StoreUnavailable, UnknownRun
 from .calibration import remember
-from .calibration import remember
 from .diagnosis import diagnose
 from .folding import fold
 from .parts import Parts

@@ -75,7 +75,6 @@ def index_run(store: Store, folder: RunFolder, run: Run) -> None:
         if known is None:
             _index_hardware(store, folder, attempt)
     remember(store, folder, run)
-    remember(store, folder, run)
 
 
 def index_attempt(store: Store, folder: RunFolder, attempt: AttemptFolder) -> None:

@@ -30,7 +30,7 @@ from luthier.trainers.errors import LuthierError
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SIZE = 100, 30
-_LONG = 300.0
+_LONG, _LOOK = 300.0, 0.5
 _COLORS = {
     "black": "#000000", "red": "#cc5555", "green": "#5fa55f", "brown": "#c0a050",
     "blue": "#5580cc", "magenta": "#b070b0", "cyan": "#50a0a0", "white": "#d0d0d0",
@@ -121,6 +121,9 @@ class Recorder:
         for key in re.findall(r"\x1b\[[A-Z]|.", keys, re.DOTALL):
             self.terminal.press(key)
             self.terminal.read(0.15)
+            if key == "\x1b":
+                # A key straight after it would be one with alt.
+                time.sleep(0.3)
         self.sees(*words)
         if seconds:
             self.show(seconds)
@@ -138,13 +141,17 @@ class Recorder:
         """Wait for something."""
         self.terminal.until(condition, _LONG)
 
-    def follow(self, word: str, *, every: float, seconds: float) -> None:
-        """Take a frame now and then until the word is there."""
+    def follow(self, word: str, *, frames: int, seconds: float) -> None:
+        """Watch until the word is there, and show that in so many frames."""
+        seen = [self.rows()]
         while word not in self.terminal.text:
-            deadline = time.monotonic() + every
+            deadline = time.monotonic() + _LOOK
             while time.monotonic() < deadline:
                 self.terminal.read(0.1)
-            self.film.append((seconds, self.rows()))
+            if self.rows() != seen[-1]:
+                seen.append(self.rows())
+        chosen = {round(place * (len(seen) - 1) / frames) for place in range(frames + 1)}
+        self.film += [(seconds, seen[place]) for place in sorted(chosen)]
 
     def close(self) -> None:
         """End the terminal UI and the agent."""
@@ -169,7 +176,7 @@ def record(recorder: Recorder) -> None:
     recorder.press("b", "presets and setups", "Demo")
     recorder.press("g", "To see it work", seconds=1.2)
     _set_up(recorder, "dates", "0.004", filmed=True)
-    recorder.follow("succeeded", every=1.0, seconds=0.3)
+    recorder.follow("succeeded", frames=30, seconds=0.3)
     recorder.sees("100%")
     recorder.still("run")
     recorder.show(1.5)
@@ -245,7 +252,7 @@ def _stills(recorder: Recorder) -> None:
 def _data(recorder: Recorder) -> None:
     rows = [("How do I glue a loose seam?", "Warm the glue, and clamp for a night."),
             ("Which wood is the top made of?", "Spruce, dried for five years or more."),
-            ("Why does my peg slip?", "It has worn smooth; peg compound makes it hold.")]  # fmt: skip
+            ("Why does my peg slip?", "It has worn smooth; chalk makes it hold.")]  # fmt: skip
     lines = (json.dumps({"question": ask, "reply": answer}) for ask, answer in rows)
     (recorder.work / "advice.jsonl").write_text("\n".join(lines) + "\n")
     recorder.press("g\r", "ready", "data")

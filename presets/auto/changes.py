@@ -38,7 +38,8 @@ def settings_of(problem: Problem, choice: Choice) -> list[Change]:
             wanted["launch.deepspeed_config"] = {"zero_optimization": {"stage": sharing.stage}}
     if level.rank != problem.work.rank:
         wanted["peft.r"] = level.rank
-        wanted["peft.lora_alpha"] = spec.peft.lora_alpha * level.rank / problem.work.rank
+        scaled = spec.peft.lora_alpha * level.rank / problem.work.rank
+        wanted["peft.lora_alpha"] = int(scaled) if float(scaled).is_integer() else scaled
     if level.length != problem.work.length and problem.length_key:
         wanted[f"training.{problem.length_key}"] = level.length
     wanted["training.optim"] = level.optimizer

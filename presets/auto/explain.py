@@ -32,8 +32,12 @@ class Step:
     @property
     def sentence(self) -> str:
         """The change in a sentence."""
-        name = self.key.rpartition(".")[2]
-        return f"{name} {shown(self.before)} → {shown(self.after)} {self.why}"
+        return f"{self.key.rpartition('.')[2]} {self.change} {self.why}"
+
+    @property
+    def change(self) -> str:
+        """``before → after``."""
+        return f"{shown(self.before)} → {shown(self.after)}"
 
 
 def shown(value: Any) -> str:

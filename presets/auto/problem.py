@@ -209,7 +209,7 @@ class Problem:
         """The choice with its estimate and its pace."""
         work = self.workload(level, sharing, checkpointing, batch)
         found = estimate(work, self.shape, self.device, self.correction)
-        seconds = step_seconds(work, self.shape, self.device)
+        seconds = step_seconds(work, self.shape, self.device, self.lengths)
         return Choice(level, sharing, checkpointing, batch, found, seconds)
 
     def possible(self, level: Level, sharing: Sharing) -> bool:

@@ -19,9 +19,7 @@ def search(problem: Problem, free: int, valid: Valid = lambda choice: True) -> C
     for level in problem.levels:
         if not any(choice.estimate.fits(free) for choice in smallest(problem, level)):
             continue
-        fitting = [
-            choice for choice in _choices(problem, level, free) if choice.estimate.fits(free)
-        ]
+        fitting = [choice for choice in _choices(problem, level) if choice.estimate.fits(free)]
         for choice in sorted(fitting, key=order):
             if valid(choice):
                 return choice
@@ -34,25 +32,26 @@ def order(choice: Choice) -> tuple[float, int]:
 
 
 def smallest(problem: Problem, level: Level) -> Iterator[Choice]:
-    """The choices of a level with the smallest micro-batch; one of them takes the least memory."""
+    """The choices of a level among which is that which takes the least memory.
+
+    With the smallest micro-batch; and with the largest, since without accumulation no gradients
+    stand beside the activations of the next pass.
+    """
     for sharing in problem.sharings:
         batches = problem.batches(sharing)
         if batches and problem.possible(level, sharing):
             for checkpointing in problem.checkpointings:
-                yield problem.choice(level, sharing, checkpointing, batches[0])
+                for batch in {batches[0], batches[-1]}:
+                    yield problem.choice(level, sharing, checkpointing, batch)
 
 
-def _choices(problem: Problem, level: Level, free: int) -> Iterator[Choice]:
-    """The choices of a level; a micro-batch above one that does not fit is not looked at."""
+def _choices(problem: Problem, level: Level) -> Iterator[Choice]:
+    """All choices of a level."""
     for sharing in problem.sharings:
-        if not problem.possible(level, sharing):
-            continue
-        for checkpointing in problem.checkpointings:
-            for batch in problem.batches(sharing):
-                choice = problem.choice(level, sharing, checkpointing, batch)
-                yield choice
-                if not choice.estimate.fits(free):
-                    break
+        if problem.possible(level, sharing):
+            for checkpointing in problem.checkpointings:
+                for batch in problem.batches(sharing):
+                    yield problem.choice(level, sharing, checkpointing, batch)
 
 
 def least(problem: Problem) -> Choice:

@@ -108,7 +108,7 @@ def solve(
 
 
 def _pace(problem: Problem) -> float:
-    return step_seconds(problem.work, problem.shape, problem.device)
+    return step_seconds(problem.work, problem.shape, problem.device, problem.lengths)
 
 
 def _spec(problem: Problem, choice: Choice) -> RunSpec | None:

@@ -46,7 +46,7 @@ class ModelEntry(BaseModel):
         parameters: how many it has.
         context: its longest input in tokens; 0 for models of images.
         licence: its licence's short name.
-        gated: whether the hub asks to accept terms before a download.
+        gated: whether the hub asks to accept terms before a download; None where not known.
         instruct: whether it has been taught to follow instructions.
         config: what its config.json says about its sizes.
     """
@@ -61,7 +61,7 @@ class ModelEntry(BaseModel):
     parameters: int
     context: int
     licence: str
-    gated: bool
+    gated: bool | None
     instruct: bool = False
     config: dict[str, Any]
 

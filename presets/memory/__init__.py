@@ -1,7 +1,7 @@
 """How much memory a run takes and how long, said before it runs. Arithmetic only, no torch."""
 
 from .correction import Correction, Measurement
-from .duration import Duration, Price, estimate_duration
+from .duration import Duration, Price, estimate_duration, guess_step_seconds
 from .estimate import estimate, quick_estimate
 from .reading import find_model, model_shape, read_shape
 from .result import GIB, Estimate, Part, Source
@@ -25,6 +25,7 @@ __all__ = [
     "estimate",
     "estimate_duration",
     "find_model",
+    "guess_step_seconds",
     "model_shape",
     "quick_estimate",
     "read_shape",

@@ -28,12 +28,12 @@ class Widths:
     autocast: bool
 
     @classmethod
-    def of(cls, shape: ModelShape, work: Workload) -> Widths:
-        """The widths of a workload. Layer norms put out 32 bits under autocast, RMS norms do not."""
+    def of(cls, shape: ModelShape, work: Workload, device: DeviceFacts) -> Widths:
+        """The widths of a workload; on a GPU, layer norms put out 32 bits under autocast."""
         stored = width(work.dtype)
         autocast = work.precision in _AUTOCAST
         compute = _AUTOCAST.get(work.precision, stored)
-        stream = 4.0 if autocast and not shape.rms else stored
+        stream = 4.0 if autocast and not shape.rms and device.kind != "cpu" else stored
         return cls(stream, compute, 2.0 if work.quantisation != "none" else 4.0, autocast)
 
     @property
@@ -61,13 +61,14 @@ class Attention:
         """The way that transformers and torch choose."""
         several = shape.kv_heads < shape.heads
         masked = _is_masked(shape, work)
-        if shape.eager_only or work.attention == "eager":
+        dropped = shape.attention_dropout and device.kind == "cpu"
+        if shape.eager_only or dropped or work.attention == "eager":
             return cls(masked, grouped=False, scores=True)
         if work.attention == "flash_attention_2":
             return cls(masked=False, grouped=several, scores=False)
         # Without a mask keys and values are left in groups, which of torch's kernels only the
         # flash one takes: half precision on a GPU that has bf16, or the CPU's own.
-        flash = device.kind == "cpu" or (device.bf16 and Widths.of(shape, work).compute < 4)
+        flash = device.kind == "cpu" or (device.bf16 and Widths.of(shape, work, device).compute < 4)
         grouped = several and not masked
         return cls(masked, grouped, scores=grouped and not flash)
 
@@ -118,7 +119,7 @@ def activations(shape: ModelShape, work: Workload, device: DeviceFacts) -> Activ
     """What the layers of all stacks keep in one forward and backward pass."""
     kept = layer = working = 0.0
     for stack in shape.stacks:
-        widths, count = Widths.of(stack, work), tokens(stack, work)
+        widths, count = Widths.of(stack, work, device), tokens(stack, work)
         one = count * layer_bytes(stack, work, device)
         if work.checkpointing:
             kept += stack.layers * count * stack.hidden * widths.stream
@@ -130,7 +131,7 @@ def activations(shape: ModelShape, work: Workload, device: DeviceFacts) -> Activ
         layer = max(layer, one)
         working = max(working, count * _working(stack, work, widths, device))
     casts, one_cast = _casts(shape, work)
-    own = Widths.of(shape, work)
+    own = Widths.of(shape, work, device)
     embedded = work.checkpointing and work.method not in ("none", "prompt-tuning")
     returned = tokens(shape, work) * shape.hidden * own.stream if embedded else 0.0
     return Activations(kept, layer, working + _unpacking(shape, work), casts, one_cast, returned)
@@ -138,11 +139,11 @@ def activations(shape: ModelShape, work: Workload, device: DeviceFacts) -> Activ
 
 def layer_bytes(shape: ModelShape, work: Workload, device: DeviceFacts) -> float:
     """What one layer of a stack keeps of one position."""
-    widths = Widths.of(shape, work)
+    widths = Widths.of(shape, work, device)
     way = Attention.of(shape, work, device)
     return (
         _norms(shape, work, widths)
-        + _attention(shape, work, widths, way)
+        + _attention(shape, work, widths, way, device)
         + _feed_forward(shape, work, widths)
         + _inputs(shape, work, widths, way, device)
         + _dropouts(shape, work, widths, device)
@@ -155,30 +156,40 @@ def _norms(shape: ModelShape, work: Workload, widths: Widths) -> float:
         # Compiled, the norm of its input is worked out again in the backward pass.
         return shape.norms * (shape.hidden * widths.stream + 8)
     whole = work.method == "none"
-    each = shape.hidden * (4.0 + (widths.stream if whole else 0.0)) + 4
-    kept = shape.norms * each
+    normal = (4.0 if shape.wide_norms else widths.stream) if whole else 0.0
+    kept = shape.norms * (shape.hidden * (4.0 + normal) + 4)
     if shape.qk_norm:
-        heads = (shape.heads + shape.kv_heads) * shape.head_size
-        kept += heads * (4.0 + (widths.compute if whole else 0.0))
+        heads = shape.heads + shape.kv_heads
+        inner = (4.0 if shape.wide_norms else widths.compute) if whole else 0.0
+        kept += heads * (shape.head_size * (4.0 + inner) + 4)
     return kept
 
 
-def _attention(shape: ModelShape, work: Workload, widths: Widths, way: Attention) -> float:
+def _attention(
+    shape: ModelShape, work: Workload, widths: Widths, way: Attention, device: DeviceFacts
+) -> float:
     """Queries, keys, values and the result; rows of scores where they are all made."""
     queries = shape.heads * shape.head_size
     keys = shape.kv_heads * shape.head_size if way.grouped else queries
-    kept = widths.compute * (queries + 2 * keys)
+    kept = widths.compute * (queries * (1 + shape.held_views) + 2 * keys)
     length = positions(shape, work)
     if way.scores:
-        # The softmax in 32 bits, and its copy that is multiplied with the values.
-        copy = widths.compute if widths.compute < 4 else 0.0
-        kept += shape.heads * length * (4.0 + copy)
+        kept += shape.heads * length * _score_bytes(shape, widths, device)
     else:
         kept += widths.compute * queries + 4 * shape.heads
         # Every layer turns the mask of yes and no into numbers of its own.
         kept += widths.compute * length if way.masked else 0.0
     crossing = 2.0 if shape.kind == "encoder-decoder" else 1.0
     return kept * crossing
+
+
+def _score_bytes(shape: ModelShape, widths: Widths, device: DeviceFacts) -> float:
+    """The softmax in 32 bits, its copy for the product with the values, and what comes before."""
+    kept = 4.0 + (widths.compute if widths.compute < 4 else 0.0)
+    if shape.attention_dropout:
+        kept += 8.0 if device.kind == "cpu" else 1.0 + widths.compute
+    tables = shape.score_tensors + (1 if shape.capped_scores else 0)
+    return kept + tables * widths.compute
 
 
 def _feed_forward(shape: ModelShape, work: Workload, widths: Widths) -> float:
@@ -188,14 +199,14 @@ def _feed_forward(shape: ModelShape, work: Workload, widths: Widths) -> float:
     kept = ways * shape.intermediate * widths.compute
     if not shape.experts:
         return kept
-    # Every expert's result is kept, to learn how much of it to take.
+    # Every expert's result is kept, to learn how much of it to take, and the rows chosen for it.
     dense = sum(
         linear.outputs * linear.count
         for linear in shape.linears
         if linear.place == "mlp" and linear.inputs == shape.hidden
     )
     shared = dense / shape.layers * 1.5 * widths.compute
-    return shape.active_experts * (kept + shape.hidden * widths.compute) + shared
+    return shape.active_experts * (kept + 2 * shape.hidden * widths.compute) + shared
 
 
 def _dropouts(shape: ModelShape, work: Workload, widths: Widths, device: DeviceFacts) -> float:
@@ -214,7 +225,9 @@ def _inputs(
             continue
         origin, arrives = _origin(linear, shape, widths)
         share = _per_layer(linear, shape)
-        whole = work.method == "none" or (work.quantisation == "int8" and is_quantised(linear, work))
+        # bitsandbytes keeps the inputs of its 8-bit products although it does not train them.
+        kept_int8 = work.quantisation == "int8" and is_quantised(linear, work)
+        whole = work.method == "none" or kept_int8
         adapted = has_adapter(linear, work) and work.method != "ia3"
         as_it_is = adapted and not work.dropout and arrives == widths.adapter
         as_it_is = as_it_is and widths.adapter == widths.adapter_compute
@@ -223,7 +236,8 @@ def _inputs(
             if (origin, linear.inputs) not in shared and not (
                 origin == "attended" and not way.scores
             ):
-                kept += min(1.0, share) * linear.inputs * arrives
+                once = share if linear.place == "expert" else min(1.0, share)
+                kept += once * linear.inputs * arrives
             shared.add((origin, linear.inputs))
         elif whole:
             kept += share * linear.inputs * widths.compute
@@ -268,7 +282,8 @@ def _working(shape: ModelShape, work: Workload, widths: Widths, device: DeviceFa
         layer = (widths.adapter * dropped + copies * compute) * wide + 3 * stream * h
     if Attention.of(shape, work, device).scores:
         layer = max(layer, shape.heads * positions(shape, work) * (8.0 + compute))
-    return layer if work.checkpointing else max(layer - h * (4 + compute), 18.0 * h)
+    # Without recomputation the last norm is still kept when its own gradient is made.
+    return layer if work.checkpointing else max(layer, 18.0 * h)
 
 
 def _casts(shape: ModelShape, work: Workload) -> tuple[float, float]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from .reading_config import (
     Config,
     Row,
@@ -63,8 +66,7 @@ def decoder(config: Config, name: str) -> ModelShape:
     )  # fmt: skip
     context = number(config, "max_position_embeddings", "n_positions", "max_seq_len", default=2048)
     norms = _norms_each(config, kind)
-    rms = kind not in _LAYER_NORM
-    return ModelShape(
+    shape = ModelShape(
         name=name,
         model_type=kind,
         kind="decoder",
@@ -82,19 +84,33 @@ def decoder(config: Config, name: str) -> ModelShape:
         + _norm_numbers(kind, layers, hidden, norms, (heads, kv_heads, size))
         + (context * hidden if kind in ("gpt2", "opt", "gpt_bigcode") else 0),
         tied=bool(config.get("tie_word_embeddings", kind in _TIED)),
-        gated=kind not in _UNGATED,
-        activation_tensors=activation_tensors(config),
         experts=experts,
         active_experts=active,
-        window=_window(config),
-        softcap=bool(config.get("final_logit_softcapping")),
-        eager_only=bool(config.get("attn_logit_softcapping")),
-        qk_norm=kind in _GROUPED_NORMS | _WHOLE_NORMS,
         norms=norms,
-        rms=rms,
+        rms=kind not in _LAYER_NORM,
         dtype=dtype_of(config),
         quantised=quantisation_of(config),
     )
+    return replace(shape, **_habits(config, shape))
+
+
+def _habits(config: Config, shape: ModelShape) -> dict[str, Any]:
+    """What sets the layers of some families apart."""
+    kind, capped = shape.model_type, bool(config.get("attn_logit_softcapping"))
+    return {
+        "gated": kind not in _UNGATED,
+        "activation_tensors": activation_tensors(config),
+        "window": _window(config),
+        "softcap": bool(config.get("final_logit_softcapping")),
+        # One key for all heads is left to broadcasting, which none of torch's kernels takes.
+        "eager_only": capped or (kind == "falcon" and shape.kv_heads == 1),
+        "capped_scores": capped,
+        "attention_dropout": _dropped(config, kind, "attn_pdrop", "attention_dropout"),
+        "dropouts": 2 if _dropped(config, kind, "resid_pdrop", "hidden_dropout") else 0,
+        "held_views": 1 if kind in ("phi", "phi3") else 0,
+        "wide_norms": kind.startswith(("gemma", "olmo")),
+        "qk_norm": kind in _GROUPED_NORMS | _WHOLE_NORMS,
+    }
 
 
 def _kv_heads(config: Config, kind: str, heads: int) -> int:
@@ -108,6 +124,12 @@ def _window(config: Config) -> int:
     if config.get("use_sliding_window", True) is False:
         return 0
     return int(config.get("sliding_window") or 0)
+
+
+def _dropped(config: Config, kind: str, *names: str) -> bool:
+    # GPT-2's configuration class has dropout unless told otherwise.
+    default = 0.1 if kind == "gpt2" else 0.0
+    return any(float(config.get(name, default) or 0) > 0 for name in names)
 
 
 def _experts(config: Config) -> tuple[int, int, int]:
@@ -142,8 +164,7 @@ def _feed_forward(
     config: Config, kind: str, layers: int, hidden: int, inner: int
 ) -> list[Row]:  # fmt: skip
     names = _NAMES.get(kind, {})
-    experts, _, expert_inner = _experts(config)
-    if experts:
+    if _experts(config)[0]:
         return _expert_rows(config, layers, hidden, inner)
     default = kind in _UNGATED and kind not in ("falcon", "mpt")
     said = config.get("mlp_bias", config.get("bias", config.get("use_bias")))

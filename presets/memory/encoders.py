@@ -36,7 +36,9 @@ def encoder(config: Config, name: str) -> ModelShape:
     context = number(config, "max_position_embeddings", default=512)
     tables = context * width + number(config, "type_vocab_size", default=0) * width
     if kind == "mpnet":
-        tables = context * width + number(config, "relative_attention_num_buckets", default=32) * heads
+        tables = (
+            context * width + number(config, "relative_attention_num_buckets", default=32) * heads
+        )
     if kind == "deberta-v2":
         # Relative positions instead of absolute ones, normalised once.
         tables = 2 * number(config, "position_buckets", default=256) * hidden + 2 * hidden
@@ -58,6 +60,8 @@ def encoder(config: Config, name: str) -> ModelShape:
         gated=False,
         activation_tensors=activation_tensors(config),
         eager_only=kind in ("deberta-v2", "mpnet"),
+        score_tensors=3.5 if kind == "deberta-v2" else 0.0,
+        attention_dropout=float(config.get("attention_probs_dropout_prob", 0.1)) > 0,
         rms=False,
         dropouts=2,
         dtype=dtype_of(config),
@@ -85,6 +89,8 @@ def distilbert(config: Config, name: str) -> ModelShape:
         model_type="distilbert",
         linears=modules,
         others=shape.others - pooler + shape.hidden * shape.hidden,
+        attention_dropout=float(config.get("attention_dropout", 0.1)) > 0,
+        dropouts=1,
     )
 
 
@@ -115,6 +121,7 @@ def modern_encoder(config: Config, name: str) -> ModelShape:
         # The first layer has no norm before its attention; the embedding and the end have one.
         others=hidden * (2 * layers + 1),
         window=number(config, "local_attention", default=128),
+        held_views=2,
         rms=False,
         dtype=dtype_of(config),
     )
@@ -130,11 +137,11 @@ def pair(config: Config, name: str) -> ModelShape:
     size = number(config, "d_kv", default=hidden // heads)
     inner = number(config, "d_ff", "decoder_ffn_dim")
     gated = "gated" in str(config.get("feed_forward_proj", ""))
-    stack = {"t5": t5, "gated": gated, "hidden": hidden, "queries": heads * size, "inner": inner}
-    own = _pair_rows(layers, crossing=True, **stack)
+    sizes = (hidden, heads * size, inner)
+    own = _pair_rows(layers, sizes, t5=t5, gated=gated, crossing=True)
     tied = bool(config.get("tie_word_embeddings", True))
     modules = (*own, Linear("lm_head", hidden, vocabulary, 1, "head"))
-    behind = _pair_rows(front, crossing=False, **stack)
+    behind = _pair_rows(front, sizes, t5=t5, gated=gated, crossing=False)
     affine = 1 if t5 else 2
     tables = number(config, "relative_attention_num_buckets", default=32) * heads if t5 else 0
     if not t5:
@@ -158,6 +165,9 @@ def pair(config: Config, name: str) -> ModelShape:
         gated=gated,
         activation_tensors=4 if gated else 1,
         eager_only=t5,
+        # T5 adds a table of positions to the scores in every layer.
+        score_tensors=0.5 if t5 else 0.0,
+        attention_dropout=t5 or float(config.get("attention_dropout", 0.0)) > 0,
         norms=3,
         rms=t5,
         dropouts=4,
@@ -177,8 +187,9 @@ def pair(config: Config, name: str) -> ModelShape:
 
 
 def _pair_rows(
-    layers: int, *, crossing: bool, t5: bool, gated: bool, hidden: int, queries: int, inner: int
+    layers: int, sizes: tuple[int, int, int], *, t5: bool, gated: bool, crossing: bool
 ) -> tuple[Linear, ...]:
+    hidden, queries, inner = sizes
     names = ("q", "k", "v", "o") if t5 else ("q_proj", "k_proj", "v_proj", "out_proj")
     count, bias = layers * (2 if crossing else 1), not t5
     rows: list[Row] = [(part, hidden, queries, count, "attention", bias) for part in names[:3]]

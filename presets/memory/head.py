@@ -38,7 +38,7 @@ def loss_memory(shape: ModelShape, work: Workload, device: DeviceFacts) -> LossM
         return LossMemory(0.0, 0.0)
     if work.task in FUSED_TASKS and not work.label_smoothing:
         return _fused(shape, work, device)
-    widths = Widths.of(shape, work)
+    widths = Widths.of(shape, work, device)
     scores = tokens(shape, work) * shape.vocabulary
     capped = scores * (widths.compute if shape.softcap else 0.0)
     # A 32-bit head is cast whole; a tied one is the embedding, cast like any other.
@@ -57,13 +57,14 @@ def has_vocabulary_loss(work: Workload) -> bool:
 
 
 def _fused(shape: ModelShape, work: Workload, device: DeviceFacts) -> LossMemory:
-    widths = Widths.of(shape, work)
+    widths = Widths.of(shape, work, device)
     # Triton kernels score only positions that are learnt; elsewhere all of them are.
     share = 1.0 if device.kind != "cuda" else min(1.0, max(0.0, work.trained_share))
     count = tokens(shape, work) * share
     rows = min(count, float(_TILE_TOKENS))
-    tile = rows * _TILE_WIDTH * widths.compute
     inside = rows * min(shape.vocabulary, _TILE_WIDTH)
+    # A host gives memory to what is touched only, and of a wider buffer the rest never is.
+    tile = (inside if device.kind == "cpu" else rows * _TILE_WIDTH) * widths.compute
     hidden = count * shape.hidden * widths.stream
     cast = _TILE_WIDTH * shape.hidden * widths.compute if widths.stream > widths.compute else 0.0
     folding = inside if device.kind != "cuda" else 0.0

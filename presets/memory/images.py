@@ -28,7 +28,8 @@ _TEXT_DEFAULTS: dict[str, dict[str, int]] = {
 """What transformers' configuration classes fill in; a config.json may leave it out."""
 _VISION_DEFAULTS = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
                     "num_attention_heads": 12, "image_size": 224, "patch_size": 16}  # fmt: skip
-_RESNET50 = 23_508_032
+_RESNET50 = 23_454_912
+"""Numbers in its convolutions; the norms between them are frozen and not counted."""
 _RESNET50_KEPT = 16_600_000
 """Numbers that a ResNet-50 keeps of an image of 224x224: what its convolutions, with the rectifiers
 behind them, put out (11.1 million), and half as much again where shortcuts are added."""
@@ -54,9 +55,15 @@ def image_encoder(config: Config, name: str) -> ModelShape:
         ("fc1" if clip else "dense", hidden, inner, layers, "mlp", True),
         ("fc2" if clip else "dense", inner, hidden, layers, "mlp", True),
     ]
+    if kind == "yolos":
+        rows += _detection_heads(hidden)
     modules = linears(rows)
-    convolution = channels * patch * patch * hidden + hidden
-    positions = (patches + extra) * hidden + (extra and hidden)
+    # CLIP's has no bias, but a norm before its layers as well.
+    convolution = channels * patch * patch * hidden
+    convolution += 2 * hidden if kind == "clip_vision_model" else hidden
+    positions = (patches + 2 * extra) * hidden
+    if config.get("use_mid_position_embeddings"):
+        positions += (layers - 1) * (patches + extra) * hidden
     return ModelShape(
         name=name,
         model_type=kind,
@@ -79,6 +86,15 @@ def image_encoder(config: Config, name: str) -> ModelShape:
         quantised=quantisation_of(config),
         tokens=patches + extra,
     )
+
+
+def _detection_heads(hidden: int, classes: int = 92) -> list[Row]:
+    """Three layers for the box, and as many or one for its class."""
+    return [
+        ("layers", hidden, hidden, 4, "other", True),
+        ("layers", hidden, 4, 1, "other", True),
+        ("layers", hidden, classes, 1, "other", True),
+    ]
 
 
 def _patches(size: object, patch: int) -> int:
@@ -106,7 +122,12 @@ def convolutional_detector(config: Config, name: str) -> ModelShape:
                  ("fc2", inner, hidden, count, "mlp", True)]  # fmt: skip
         return tuple(rows)
 
-    own, behind = linears([*stack(layers, 2)]), linears([*stack(front, 1)])
+    heads_rows: list[Row] = [
+        ("layers", hidden, hidden, 2, "other", True),
+        ("layers", hidden, 4, 1, "other", True),
+        ("class_labels_classifier", hidden, 92, 1, "other", True),
+    ]
+    own, behind = linears([*stack(layers, 2), *heads_rows]), linears([*stack(front, 1)])
     shape = ModelShape(
         name=name,
         model_type=str(config["model_type"]),

@@ -98,7 +98,9 @@ def _optimizer(work: Workload, found: Trained) -> str:
     if "8bit" in name:
         return f"{name} keeps one byte where others keep four, for each running average."
     shared = f", shared by {work.processes} devices" if work.zero_stage else ""
-    return f"The running averages of {name} for {found.numbers / 1e6:.0f} million parameters{shared}."
+    return (
+        f"The running averages of {name} for {found.numbers / 1e6:.0f} million parameters{shared}."
+    )
 
 
 def _activations(work: Workload) -> str:

@@ -80,7 +80,13 @@ class ModelShape:
         window: sliding attention window of some layers, 0 for none.
         softcap: whether the final logits are capped, which costs one more copy of them.
         eager_only: whether the architecture always makes the table of attention scores.
+        capped_scores: whether attention scores are capped, which keeps one more table of them.
+        score_tensors: further tables of scores that the architecture keeps (DeBERTa's positions).
+        attention_dropout: whether attention drops scores, which only kernels of GPUs do without a
+            table of them.
+        held_views: tensors as wide as the queries that a view of a joined projection keeps alive.
         qk_norm: whether queries and keys are normalised.
+        wide_norms: whether RMS norms multiply with their weight in 32 bits.
         norms: norms of one layer, those of queries and keys not counted.
         rms: whether the norms are RMS norms and not layer norms.
         dropouts: dropouts on the stream in one layer; the mask of each is kept.
@@ -115,7 +121,12 @@ class ModelShape:
     window: int = 0
     softcap: bool = False
     eager_only: bool = False
+    capped_scores: bool = False
+    score_tensors: float = 0.0
+    attention_dropout: bool = False
+    held_views: int = 0
     qk_norm: bool = False
+    wide_norms: bool = False
     norms: int = 2
     rms: bool = True
     dropouts: int = 0

@@ -37,16 +37,12 @@ class Held:
     how: str = ""
 
 
-def held(
-    shape: ModelShape, work: Workload, found: Trained, optimizer: OptimizerMemory
-) -> Held:
+def held(shape: ModelShape, work: Workload, found: Trained, optimizer: OptimizerMemory) -> Held:
     """What one device holds under the workload's strategy."""
     base = weight_bytes(shape, work)
     own = 0.0 if work.method == "none" else found.numbers * width(found.dtype)
     gradients = found.numbers * width(found.dtype)
-    alone = Held(
-        base, own, gradients, optimizer.states, optimizer.temporary, host=optimizer.host
-    )
+    alone = Held(base, own, gradients, optimizer.states, optimizer.temporary, host=optimizer.host)
     if work.strategy == "ddp" and work.processes > 1:
         return _replicated(alone)
     if work.strategy in ("fsdp", "deepspeed") and work.zero_stage:

@@ -56,9 +56,9 @@ def weight_bytes(shape: ModelShape, work: Workload) -> float:
 def quantised_width(work: Workload) -> float:
     """Bytes of one quantised weight with its share of the constants.
 
-    nf4 has one 32-bit scale for 64 weights; double quantisation keeps the scales in 8 bits with one
-    32-bit scale for 256 of them (Dettmers et al., QLoRA, 2023, section 3). int8 has one 32-bit scale
-    a row.
+    nf4 has one 32-bit scale for 64 weights; double quantisation keeps the scales in 8 bits with
+    one 32-bit scale for 256 of them (Dettmers et al., QLoRA, 2023, section 3). int8 has one
+    32-bit scale a row.
     """
     if work.quantisation == "int8":
         return 1.001

@@ -1,4 +1,4 @@
-"""What of a run, its data and its device decides memory, as plain numbers that are quick to vary."""
+"""What of a run, its data and its device decides memory, as plain numbers, quick to vary."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ class Lengths:
             return self.mean
         if not self.quantiles:
             return min(self.mean, float(length))
-        return sum(min(quantile, length) for quantile in self.quantiles) / len(self.quantiles)
+        cut = [min(quantile, length) for quantile in self.quantiles]
+        return (sum(cut) - (cut[0] + cut[-1]) / 2) / (len(cut) - 1)
 
 
 @dataclass(frozen=True, slots=True)

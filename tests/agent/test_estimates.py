@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -213,14 +213,11 @@ def test_a_worker_whose_client_goes_away_ends_and_nothing_waits_for_it(
             if "luthier.trainers.estimating" in " ".join(child.cmdline())
         ]
 
-    leaving = Client(agent.home, start=False)
-
-    def ask() -> None:
-        with pytest.raises(Exception, match=r".+"):
-            leaving.estimate(spec_of(large), exact=True, device=card(24))
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
+    body = json.dumps({"spec": spec_of(large), "device": {"memory": 24}}).encode()
+    head = f"POST /v1/estimate/exact HTTP/1.1\r\nHost: luthier\r\nContent-Length: {len(body)}\r\n"
+    leaving = socket.socket(socket.AF_UNIX)
+    leaving.connect(str(agent.home.socket))
+    leaving.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
     wait(workers)
     assert agent.client.status().pid == parent.pid
     leaving.close()

@@ -35,6 +35,7 @@ class Behaviour:
     child: a child in a session of its own is started, which outlives its parent.
     restart_once: ask to be started again at this step, once.
     fill: after that step the disk is filled.
+    memory: bytes that training is said to have taken.
     weights: how many random bytes of weights the result has.
     """
 
@@ -50,6 +51,7 @@ class Behaviour:
     child: bool = False
     restart_once: int = 0
     fill: int = 0
+    memory: int = 0
     weights: int = 0
 
 
@@ -90,6 +92,16 @@ class Worker:
             code = self.misfortune(step)
             if code is not None:
                 return code
+        if self.does.memory:
+            self.say(
+                "memory",
+                source="run",
+                step=step,
+                device="cpu",
+                device_name="a processor",
+                peak=self.does.memory,
+                allocated=self.does.memory,
+            )
         adapter = self.folder / "artifacts" / "adapter"
         adapter.mkdir(parents=True, exist_ok=True)
         (adapter / "adapter_config.json").write_text("{}")

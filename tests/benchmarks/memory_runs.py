@@ -16,7 +16,7 @@ import yaml
 from luthier.presets.memory import DeviceFacts, Estimate, Lengths, quick_estimate, read_shape
 from luthier.trainers.spec.file import build_spec
 
-ROWS = 12
+ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,19 @@ class Case:
             f"{self.size.name:>5} {self.task:11} {self.method:4} {self.batch}x{self.length:<5}"
             f"{self.precision:5}{recomputed}"
         )
+
+
+CASES = (
+    Case(SIZES[0], "llm-sft", "lora", 4, 512),
+    Case(SIZES[1], "llm-generic", "none", 4, 256),
+    Case(SIZES[2], "llm-sft", "none", 2, 256),
+    Case(SIZES[3], "llm-sft", "lora", 2, 256),
+    Case(SIZES[4], "llm-sft", "none", 1, 256),
+    Case(SIZES[3], "llm-generic", "none", 2, 512),
+    Case(SIZES[3], "llm-generic", "lora", 2, 512, checkpointing=True),
+    Case(SIZES[4], "llm-sft", "lora", 2, 512, checkpointing=True),
+)
+"""One for each size first, then checkpointing and whole logits."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +154,7 @@ def settings(case: Case, model: Path, data: Path) -> dict[str, Any]:
         "model": {"name_or_path": str(model)},
         "data": {"path": str(data), "validation_fraction": 0},
         "training": {
-            "max_steps": 3,
+            "max_steps": 2,
             "per_device_train_batch_size": case.batch,
             "gradient_checkpointing": case.checkpointing,
             "optim": case.optimizer,
@@ -150,5 +163,5 @@ def settings(case: Case, model: Path, data: Path) -> dict[str, Any]:
         },
         "peft": {"method": case.method},
         "evaluation": {"strategy": "no", "samples": 0},
-        "launch": {"devices": "cpu", "precision": case.precision, "offline": True},
+        "launch": {"devices": "cpu", "threads": 2, "precision": case.precision, "offline": True},
     }

@@ -33,7 +33,9 @@ def whole(far: Far, run: str, steps: int | None = None) -> None:
     assert stored == list(range(1, (len(stored) if steps is None else steps) + 1))
     here, there = agent.home.run(run), far.attempt(run).path.parent
     for name in ("events.jsonl", "output.log"):
-        assert (here.attempt(1).path / name).read_bytes() == (there / "attempt-1" / name).read_bytes()
+        assert (here.attempt(1).path / name).read_bytes() == (
+            there / "attempt-1" / name
+        ).read_bytes()
     for path in (there / "artifacts" / "adapter").glob("*"):
         assert digest(here.adapter / path.name) == digest(path)
     assert marked_processes(f"{run}/1") == []
@@ -75,7 +77,12 @@ def test_cut_while_it_runs(
 
 @cuts
 def test_cut_during_launch(
-    distant: Far, cable: Cable, workshop: Any, tmp_path: Path, wait: Callable[..., Any], seconds: int
+    distant: Far,
+    cable: Cable,
+    workshop: Any,
+    tmp_path: Path,
+    wait: Callable[..., Any],
+    seconds: int,
 ) -> None:
     agent = distant.agent
     model = tmp_path / "model"

@@ -88,9 +88,7 @@ def test_the_demo_trains_there(far: Far, trained: RunDetail) -> None:
     assert str(far.folder / "bundles") in (there / "attempt-1" / "launch.json").read_text()
 
 
-def test_it_is_chatted_with_there(
-    far: Far, trained: RunDetail, wait: Callable[..., Any]
-) -> None:
+def test_it_is_chatted_with_there(far: Far, trained: RunDetail, wait: Callable[..., Any]) -> None:
     client = far.agent.client
     chat = client.open_chat(OpenChatRequest(runs=[trained.id]), wait=True)
     assert (chat.state, chat.voices, chat.error) == ("ready", ["base", trained.id], "")
@@ -149,9 +147,7 @@ def test_the_token_goes_only_where_the_spec_sends_it(far: Far, trained: RunDetai
         demo_spec_text(), overrides=[*_SHORT, "launch.send_hub_token=true", "name=secret"]
     )
     far.agent.reached(run.id, 1, seconds=_PATIENCE)
-    assert set(_environment_of_worker(far, run.id, b"HF_TOKEN")) == {
-        f"HF_TOKEN={_TOKEN}".encode()
-    }
+    assert set(_environment_of_worker(far, run.id, b"HF_TOKEN")) == {f"HF_TOKEN={_TOKEN}".encode()}
     for process in marked_processes(f"{run.id}/1"):
         assert _TOKEN.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
     client.stop(run.id, now=True)

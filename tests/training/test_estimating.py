@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,9 +151,11 @@ def test_more_takes_more_and_saving_saves(small: Path) -> None:
     assert _estimate(small, **base, unequal=False).peak <= plain
     assert _estimate(small, **base, model__attn_implementation="eager").peak > plain
     assert _estimate(small, **base, peft__lora_dropout=0.1).peak > plain
-    assert _estimate(small, **base, model__load_in_4bit=True).parts["weights"] < (
-        _estimate(small, **base, model__load_in_8bit=True).parts["weights"]
-    ) < _estimate(small, **base).parts["weights"]
+    assert (
+        _estimate(small, **base, model__load_in_4bit=True).parts["weights"]
+        < (_estimate(small, **base, model__load_in_8bit=True).parts["weights"])
+        < _estimate(small, **base).parts["weights"]
+    )
 
 
 def test_quantised_sizes_follow_bitsandbytes(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_quantised_sizes_follow_bitsandbytes(tmp_path: Path) -> None:
         ({"model__load_in_4bit": True, "model__bnb_4bit_use_double_quant": False}, 4 + 32 / 64),
         ({"model__load_in_8bit": True}, 8 + 32 / 700),
     ):
-        found = _estimate(tmp_path if model else tmp_path, length=64, **changes)
+        found = _estimate(model, length=64, **changes)
         assert found.parts["weights"] == pytest.approx(linear * bits / 8 + rest, rel=0.02)
         assert any("arithmetic" in note for note in found.notes)
 
@@ -201,9 +201,7 @@ def test_other_families_and_processes(tmp_path: Path) -> None:
     )
     found = _estimate(tmp_path, length=128, peft__target_modules=["c_attn"])
     assert found.parts["activations"] > 0
-    pair = _estimate(
-        tmp_path, length=128, peft__target_modules=["c_attn"], launch__processes=2
-    )
+    pair = _estimate(tmp_path, length=128, peft__target_modules=["c_attn"], launch__processes=2)
     assert pair.parts["sharing"] == 4 * pair.trainable
     assert pair.peak == found.peak + pair.parts["sharing"]
     tried = ["prompt-tuning", "ia3", "dora"]

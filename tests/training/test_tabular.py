@@ -227,11 +227,11 @@ def test_predictions(go: Go) -> None:
     run, _ = go(CLASSIFICATION, model__estimators=["random_forest"])
     predictor = TabularPredictor(run, "cpu")
     cells: list[dict[str, Any]] = [{"width": 9.9, "soil": "peat"}, {"width": 0.1, "soil": None}]
-    found = predictor.predict([{"features": each} for each in cells])
+    found = predictor.predict(cells)
     assert found[0]["label"] == "tall"
     assert sum(found[1]["scores"].values()) == pytest.approx(1)
     with pytest.raises(LuthierError, match="no column 'soil'"):
-        predictor.predict([{"features": {"width": 1, "sole": "clay"}}])
+        predictor.predict([{"width": 1, "sole": "clay"}])
 
 
 # -- stopping and going on ---------------------------------------------------------------------

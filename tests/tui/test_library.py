@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from textual.widgets import TextArea
 
 from luthier.presets import find_preset, presets
+from luthier.presets.library import open_settings
+from luthier.trainers.registry import find_task
 from luthier.trainers.spec.file import build_spec, parse_spec
 from luthier.tui.library import copy_text, items, matching
 from luthier.tui.screens.new_run import NewRunScreen
@@ -22,7 +25,7 @@ MINE = "# Mine.\ntask: llm-sft\npeft:\n  r: 7\n"
 async def open_library(luthier: Any) -> None:
     await luthier.live()
     await luthier.press("f7")
-    await luthier.sees("presets and setups", "Presets of llm-sft")
+    await luthier.sees("presets and setups", "Presets of ")
 
 
 async def go_to(luthier: Any, item_id: str) -> None:
@@ -36,7 +39,7 @@ async def test_presets_are_shown_with_their_reasons_and_cannot_be_changed(
 ) -> None:
     async with opened(size=size) as luthier:
         await open_library(luthier)
-        await luthier.press("G")
+        await go_to(luthier, "preset:llm-sft/smallest-memory")
         await luthier.sees("Smallest memory", "QLoRA", "paged")
         await luthier.press("e", "r", "D")
         assert isinstance(luthier.app.screen, type(luthier.app.front))
@@ -148,8 +151,11 @@ def test_every_preset_makes_a_setup_that_says_the_same(tmp_path: Any) -> None:
     for item, preset in zip(items([], presets()), presets(), strict=True):
         text = copy_text(item)
         assert complaints(text) == []
-        given = {"model": {"name_or_path": "m"}, "data": {"path": "d"}}
-        overrides = ["model.name_or_path=m", "data.path=d"]
+        given: dict[str, Any] = {}
+        overrides = []
+        for section, key, stand_in in open_settings(find_task(preset.task)):
+            given.setdefault(section, {})[key] = stand_in
+            overrides.append(f"{section}.{key}={json.dumps(stand_in)}")
         assert parse_spec(text, overrides=overrides) == preset.apply(given)
         assert preset.title in text.splitlines()[0]
         assert build_spec({**given, "task": preset.task}) != preset.apply(given)
@@ -158,7 +164,17 @@ def test_every_preset_makes_a_setup_that_says_the_same(tmp_path: Any) -> None:
 def test_all_words_have_to_match() -> None:
     everything = items([], presets())
     assert matching(everything, "") == everything
-    assert [item.id for item in matching(everything, "NF4 paged")] == [
-        "preset:llm-sft/smallest-memory"
-    ]
+    found = [item.id for item in matching(everything, "NF4 paged one row llm-sft")]
+    assert found == ["preset:llm-sft/smallest-memory"]
     assert matching(everything, "nf4 nonsense") == []
+
+
+async def test_the_demo_can_be_changed_before_it_is_started(client: Any, opened: Any) -> None:
+    async with opened() as luthier:
+        await open_library(luthier)
+        await go_to(luthier, "demo")
+        await luthier.sees("To see it work", "name: demo")
+        await luthier.press("n")
+        await luthier.until(lambda: isinstance(luthier.app.screen, NewRunScreen))
+        await luthier.sees("ready")
+        assert luthier.app.screen.form.value("name") == "demo"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from luthier.agent.states import RunState
 from luthier.tui.screens.machines import MachinesScreen
@@ -126,3 +127,27 @@ async def test_figures_stay_while_the_agent_is_away(client: Any, opened: Any) ->
         await luthier.sees(", load ")
         client.shutdown()
         await luthier.sees("The agent was stopped", ", load ")
+
+
+async def test_another_machine_is_added_and_looked_at(
+    client: Any, opened: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with opened() as luthier:
+        await luthier.live()
+        await luthier.press("m")
+        await luthier.sees(", load ")
+        await luthier.press("a")
+        await luthier.sees("Add a machine")
+        await luthier.press(*"box", "enter")
+        await luthier.sees("Write a name and an address.")
+        # Nobody listens on port 1.
+        luthier.app.screen.query_one(Input).value = "box 127.0.0.1:1"
+        await luthier.press("enter")
+        await luthier.until(lambda: len(client.hosts.all()) == 2)
+        await luthier.press("h")
+        await luthier.until(lambda: luthier.app.screen.host == "box")
+        await luthier.sees("refused")
+        assert "free" not in luthier.text
+        await luthier.press("h")
+        await luthier.sees(", load ", "free")

@@ -193,6 +193,10 @@ async def test_beginners_see_few_settings_and_experts_all(client: Any, opened: A
         assert "adam_beta1" not in luthier.text
         await luthier.press("e")
         await luthier.sees("all settings", "trust_remote_code")
+        # All of them do not fit, and the cursor's row comes into sight wherever it goes.
+        await luthier.press("G")
+        await luthier.until(lambda: rows.scroll_y > 0)
+        assert rows.screen.find_widget(rows._rows[rows.current.key]).visible_region
         assert len(rows._shown) == len(form_of(luthier).fields) > 3 * few
         await luthier.press("e")
         await luthier.misses("trust_remote_code")

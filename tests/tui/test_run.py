@@ -82,13 +82,15 @@ async def test_every_tab_is_reached_by_keys(curves: Any, opened: Any) -> None:
         await luthier.press("5")
         await luthier.sees("runs on  cpu", "task: llm-sft", "name: curve")
         await luthier.press("G")
-        await luthier.sees("weight_column: null")
+        await luthier.sees("hub_private: true")
         await luthier.press("right_square_bracket")
         await luthier.sees("artifacts/adapter/adapter_config.json", "files,")
         await luthier.press("right_square_bracket")
+        await luthier.sees("no evaluation has reported anything yet")
+        await luthier.press("right_square_bracket")
         await luthier.until(lambda: screen.tab == "charts")
         await luthier.press("left_square_bracket")
-        await luthier.until(lambda: screen.tab == "files")
+        await luthier.until(lambda: screen.tab == "reports")
 
 
 async def test_small_files_are_opened_and_left(curves: Any, opened: Any) -> None:

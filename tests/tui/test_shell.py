@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from luthier.tui.keys import TABLE
@@ -135,6 +136,15 @@ async def test_jump_keys_go_to_a_field(client: Any, opened: Any) -> None:
         await luthier.until(lambda: isinstance(luthier.app.screen, SettingsScreen))
         await luthier.until(lambda: isinstance(luthier.app.focused, Input))
         assert luthier.app.focused.id == "set-keys"
+
+
+async def test_jump_keys_show_only_what_is_seen(client: Any, opened: Any) -> None:
+    async with opened() as luthier:
+        await luthier.live()
+        await luthier.press("comma", "ctrl+o")
+        # The mouse's choice is below the screen's end.
+        assert "Mouse" not in luthier.text
+        assert luthier.lines[-1].strip().endswith("q back")
 
 
 async def test_any_other_key_leaves_the_jump_keys(client: Any, opened: Any) -> None:
@@ -280,3 +290,19 @@ async def test_no_color_is_honoured(
         }
         assert colours
         assert all(red == green == blue for red, green, blue in colours)
+
+
+async def test_keys_that_arrive_in_one_burst_keep_their_order(client: Any, opened: Any) -> None:
+    async with opened() as luthier:
+        await luthier.live()
+        luthier.app.open_new_run({"name": "x"}, "llm-sft")
+        await luthier.sees("name_or_path", "changed")
+        for burst in ("/neftune\r", "g\r\x15\x080.5\r"):
+            for letter in burst:
+                names = {"/": "slash", "\r": "enter", "\x15": "ctrl+u", "\x08": "backspace"}
+                key = names.get(letter, letter.replace(".", "full_stop"))
+                typed = letter if letter.isprintable() else None
+                luthier.app.post_message(events.Key(key, typed))
+        await luthier.until(
+            lambda: luthier.app.screen.form.value("training.neftune_noise_alpha") == 0.5
+        )

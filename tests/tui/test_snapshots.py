@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-
 import shutil
 import sys
 import tempfile
@@ -19,13 +18,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.widgets import Input
 
 from luthier.agent.paths import Home
+from luthier.tui.app import LuthierApp
 from luthier.tui.settings import InterfaceSettings
 from luthier.tui.setups import Setups
 
@@ -286,7 +286,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-def real_agent(request: pytest.FixtureRequest) -> Iterator[Any]:
+def agents() -> ModuleType:
+    """What the agent's tests have to run one."""
+    return _load(Path(__file__).parents[1] / "agent" / "conftest.py")
+
+
+@pytest.fixture(scope="module")
+def real_agent(agents: ModuleType) -> Iterator[Any]:
     """One agent for all pictures, over the runs of the stage."""
     # The name is as long as the one that the pictures show, so that lines are cut alike.
     folder = Path(tempfile.mkdtemp(prefix="luthier-", dir="/tmp"))
@@ -294,8 +300,7 @@ def real_agent(request: pytest.FixtureRequest) -> Iterator[Any]:
     work.mkdir()
     rows = (json.dumps({"prompt": ask, "completion": answer}) for ask, answer in ADVICE * 12)
     (work / "advice.jsonl").write_text("\n".join(rows) + "\n")
-    tests = _load(Path(__file__).parents[1] / "agent" / "conftest.py")
-    agent = tests.RealAgent(Home(folder / "home"))
+    agent = agents.RealAgent(Home(folder / "home"))
     stage.lay(agent.home, work / "advice.jsonl")
     agent.home.settings.write_text(stage.settings_text([]))
     agent.start()
@@ -367,6 +372,27 @@ def compare_picture(name: str, luthier: Any) -> None:
 async def test_a_screen_looks_as_accepted(opened: Any, scene: Scene, size: tuple[int, int]) -> None:
     async with opened(size=size) as luthier:
         await picture(luthier, scene, size)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+async def test_the_first_screen_looks_as_accepted(
+    opened: Any, agents: ModuleType, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    agent = agents.RealAgent(Home(tmp_path / "home"))
+    agent.write_settings()
+    agent.start()
+    app = LuthierApp(agent.home)
+    try:
+        async with app.run_test(size=size) as pilot:
+            deadline = time.monotonic() + 60
+            while not (app.screen.has_class("-empty") and app.state.connection == "live"):
+                assert time.monotonic() < deadline, "the agent did not answer"
+                await pilot.pause(0.02)
+            await pilot.pause()
+            shown = SimpleNamespace(app=app, text="")
+            compare_picture(f"welcome-{size[0]}x{size[1]}", shown)
+    finally:
+        agent.end_everything()
 
 
 @pytest.mark.parametrize("theme", ["luthier-light", "luthier-contrast", "ansi-dark", "ansi-light"])

@@ -217,8 +217,9 @@ def change(tmux: Tmux, key: str, value: str) -> None:
     tmux.press("Enter")
     name = key.rpartition(".")[2]
     tmux.until(lambda screen: re.search(rf"● {name} +{re.escape(value)}\b", screen))
+    # A key straight after escape would be one with alt.
     tmux.press("Escape")
-    tmux.sees("model", "data")
+    tmux.sees("load_in_4bit", "use_cache")
 
 
 def chat_and_export(tmux: Tmux, folder: Path) -> None:

@@ -123,7 +123,7 @@ GRID = [Case(*each) for each in product(SIZES, LENGTHS, METHODS, COUNTS)]
 
 
 def test_auto_chooses_as_an_exhaustive_search_does_on_some_of_the_grid() -> None:
-    assert sum(map(prove, GRID[::23])) >= 85
+    assert sum(map(prove, GRID[::47])) >= 45
 
 
 @pytest.mark.slow

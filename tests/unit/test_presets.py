@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 import luthier.presets
 from luthier.presets import Preset, find_preset, presets
+from luthier.presets.catalog import models
 from luthier.presets.files import parse_file
 from luthier.presets.library import check, open_settings
-from luthier.presets.memory import GIB, DeviceFacts, ModelShape, model_shape, quick_estimate
+from luthier.presets.memory import GIB, DeviceFacts, ModelShape, quick_estimate
 from luthier.presets.memory.architectures import shape_of_config
 from luthier.presets.own import OwnPresets, text_of
 from luthier.trainers.errors import LuthierError, SpecError
@@ -46,7 +47,8 @@ def given_for(preset: Preset) -> dict[str, Any]:
 def stand_in(preset: Preset) -> ModelShape:
     """A model of the kind that the task trains and the size that the preset is for."""
     if not preset.task.startswith("llm-"):
-        return model_shape(find_task(preset.task).default_model)
+        entry = next(entry for entry in models() if preset.task in entry.tasks)
+        return shape_of_config(entry.config, entry.id)
     most = preset.suits.parameters[1] if preset.suits.parameters else 1.5
     layers, hidden = next(size for limit, size in WIDTHS.items() if most <= limit)
     config = {

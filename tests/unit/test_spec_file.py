@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from luthier.agent.cli.starter import starter_values
 from luthier.trainers.errors import LuthierError, SpecError
 from luthier.trainers.registry import find_task, tasks
 from luthier.trainers.spec.file import build_spec, dump_spec, load_spec, parse_spec
@@ -45,7 +46,7 @@ def test_overrides_win_over_the_file() -> None:
     [
         ("", "run.yaml: the spec is empty; write one with: luthier init TASK"),
         ("- a", "run.yaml: a spec is a mapping of sections (key: value lines)"),
-        ("model: {}", "run.yaml: task is missing; choose one of llm-generic, llm-sft"),
+        ("model: {}", f"run.yaml: task is missing; choose one of {', '.join(tasks())}"),
         (
             "task: llm-stf",
             "run.yaml:1: task: There is no task 'llm-stf'. Did you mean llm-sft?",
@@ -145,13 +146,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task_id", tasks())
 def test_a_dumped_spec_reads_back_as_itself(task_id: str) -> None:
-    values = {
-        "task": task_id,
-        "name": "2026-01-01",
-        "model": {"name_or_path": "m"},
-        "data": {"path": "d"},
-    }
-    spec = build_spec(values)
+    spec = build_spec({**starter_values(find_task(task_id)), "name": "2026-01-01"})
     assert isinstance(spec, find_task(task_id).spec)
     assert parse_spec(dump_spec(spec)) == spec
 

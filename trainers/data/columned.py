@@ -101,6 +101,8 @@ def read_columned(spec: RunSpec) -> ColumnedFindings:
     findings.parts, findings.problems = find_parts(dataset.train, task, spec.data.column_mapping)
     if not findings.problems:
         _build(findings, spec)
+    if not findings.problems and dataset.validation_made:
+        _keep_classes_together(findings)
     if not findings.problems:
         splits = {name: built.records for name, built in findings.built.items()}
         findings.problems += rules.problems(splits)
@@ -150,6 +152,18 @@ def _build(findings: ColumnedFindings, spec: RunSpec) -> None:
             findings.problems.append(Problem("has no rows that are not empty", tables[name].name))
 
 
+def _keep_classes_together(findings: ColumnedFindings) -> None:
+    """Give rows of a made validation split back whose classes no training row has."""
+    train, validation = findings.built["train"], findings.built["validation"]
+    known = findings.rules.classes(train.records).keys()
+    fits = [findings.rules.classes([record]).keys() <= known for record in validation.records]
+    pairs = list(zip(validation.records, fits, strict=True))
+    train.records += [record for record, fit in pairs if not fit]
+    validation.records = [record for record, fit in pairs if fit]
+    if not validation.records:
+        del findings.built["validation"]
+
+
 def _missing(parts: dict[str, str], table: Table, spec: RunSpec, split: str) -> list[Problem]:
     wanted = [name for text in parts.values() for name in _names(text, table)]
     weight = spec.data.row_weights
@@ -188,17 +202,20 @@ def _records(table: Table, findings: ColumnedFindings, weight: str | None) -> Re
 def _count(findings: ColumnedFindings, spec: RunSpec) -> None:
     dataset = findings.dataset
     for name, table in dataset.splits().items():
+        if name not in findings.built and findings.built:
+            continue
         records = findings.records(name)
+        left_out = findings.built[name].empty.values() if name in findings.built else ()
         lengths = [findings.rules.length(record) for record in records]
         findings.splits[name] = SplitReport(
             name=table.name,
-            rows=len(table),
+            rows=len(records) + sum(map(len, left_out)) if records else len(table),
             used=len(records),
             lengths=checks.length_report(lengths, "characters") if any(lengths) else None,
         )
         findings.warnings += _repeated(records)
     findings.warnings += _leaked(findings.records("train"), findings.records("validation"))
-    if dataset.validation is None and spec.data.validation_fraction:
+    if "validation" not in findings.built and spec.data.validation_fraction:
         text = "too few different rows to set any aside, so nothing is measured"
         findings.warnings.append(Problem(text, dataset.train.name))
 

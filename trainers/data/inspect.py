@@ -91,7 +91,10 @@ def inspect_spec(
 def _stand_ins(task: str) -> dict[str, dict[str, str]]:
     """Models stand in for every setting that has to be given; none is loaded."""
     sections: dict[str, dict[str, str]] = {}
-    fields = find_task(task).spec.model_fields
+    try:
+        fields = find_task(task).spec.model_fields
+    except LuthierError:  # the reader of specs says so, with its place
+        return sections
     if "model" in fields:
         sections["model"] = {"name_or_path": NO_MODEL}
     for name, field in fields.items():

@@ -26,7 +26,7 @@ def find_parts(
     for key, text in mapping.items():
         column = _column_of(key, task)
         if column is None:
-            problems.append(Problem(_no_part(key, text, task), _WHERE))
+            problems.append(Problem(_no_part(key, text, task, table), _WHERE))
             continue
         names = split_columns(text, dict.fromkeys(table.columns))
         for name in names:
@@ -61,9 +61,9 @@ def _guess(column: Column, free: list[str]) -> str | None:
     return next((known[name] for name in names if name in known), None)
 
 
-def _no_part(key: str, text: str, task: Task) -> str:
+def _no_part(key: str, text: str, task: Task, table: Table) -> str:
     roles = [column.role for column in task.columns]
-    if text in roles:
+    if text in roles and key in table.columns:
         return f"write the part first: {{{text}: {key}}}"
     near = get_close_matches(key, roles, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"the parts are {listed(roles)}"

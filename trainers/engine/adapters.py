@@ -18,6 +18,12 @@ from peft import (
 from ..registry import find_task
 from ..spec import AdapterSection, GradientSpec, PeftSection
 
+# peft trains these heads whole, but lets all-linear put matrices beside them too.
+_HEADS = {
+    TaskType.TOKEN_CLS: ("classifier", "score"),
+    TaskType.QUESTION_ANS: ("qa_outputs",),
+}
+
 
 def adapter_config(spec: GradientSpec, heads: tuple[str, ...] = ()) -> PeftConfig | None:
     """What to wrap the model in, None for training all of it.
@@ -61,7 +67,7 @@ def _lora(
         use_dora=section.method == "dora",
         target_modules=section.target_modules,
         # A head that is trained whole gets no matrices beside it.
-        exclude_modules=[*section.exclude_modules, *heads] or None,
+        exclude_modules=[*section.exclude_modules, *heads, *_HEADS.get(kind, ())] or None,
         modules_to_save=[*section.modules_to_save, *heads] or None,
         bias=section.bias,
         init_lora_weights=True if initial == "default" else initial,

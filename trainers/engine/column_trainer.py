@@ -10,6 +10,7 @@ import torch
 from peft import PeftModel
 
 from ..data.records import Record
+from ..events import ReportEvent, SampleEvent
 from .trainer import RunTrainer
 
 if TYPE_CHECKING:
@@ -106,9 +107,10 @@ class ColumnTrainer(RunTrainer):
 
     def _measured(self, prediction: EvalPrediction) -> dict[str, float]:
         measured = self._task.measure(prediction.predictions, prediction.label_ids, self._records)
-        for found in (*measured.reports, *measured.samples):
-            found.step = self.state.global_step
-            self._task.job.reporter.emit(found)
+        found: list[ReportEvent | SampleEvent] = [*measured.reports, *measured.samples]
+        for event in found:
+            event.step = self.state.global_step
+            self._task.job.reporter.emit(event)
         return measured.values
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:

@@ -47,4 +47,5 @@ class Targets:
 
     def unscaled(self, numbers: np.ndarray) -> np.ndarray:
         """The model's numbers (rows, targets) as people mean them."""
-        return numbers.reshape(-1, len(self.names)) * self.deviation + self.mean
+        found: np.ndarray = numbers.reshape(-1, len(self.names)) * self.deviation + self.mean
+        return found

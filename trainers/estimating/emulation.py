@@ -58,9 +58,7 @@ def emulated(device: DeviceKind, *, unequal: bool) -> Iterator[None]:
     """
     with ExitStack() as stack:
         # A fake mask counts as one that hides something; one without effect is left away.
-        stack.enter_context(
-            patch("transformers.masking_utils.is_tracing", lambda *_: unequal)
-        )
+        stack.enter_context(patch("transformers.masking_utils.is_tracing", lambda *_: unequal))
         if device != "cpu":
             for target, name, stand_in in _STAND_INS:
                 stack.enter_context(patch.object(target, name, stand_in))

@@ -91,8 +91,10 @@ def account(ledger: Ledger, start: int) -> tuple[int, dict[str, int], Moment]:
         kind = storage.kind or ("activations" if ledger.is_kept(storage) else "temporary")
         parts[kind] += storage.size
     last = max(alive, key=lambda storage: storage.born)
-    return peak, dict(parts), Moment(
-        phase=last.phase, operation=last.operation, module=_shown(last.module)
+    return (
+        peak,
+        dict(parts),
+        Moment(phase=last.phase, operation=last.operation, module=_shown(last.module)),
     )
 
 
@@ -105,7 +107,7 @@ def _refuse(spec: GradientSpec) -> None:
     launch = spec.launch
     if launch.strategy in ("fsdp", "deepspeed"):
         raise LuthierError(
-            f"launch.strategy: the exact estimate knows one device, not shards ({launch.strategy}).",
+            f"launch.strategy: the exact estimate knows no shards, as {launch.strategy} makes.",
             hint="The quick estimate knows them.",
         )
     if spec.model.device_map is not None:

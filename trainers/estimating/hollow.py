@@ -127,7 +127,7 @@ def _in_4_bits(layer: Any) -> Any:
     weight = layer.weight
     count, shape = weight.numel(), weight.shape
     blocks = -(-count // _BLOCK_4BIT)
-    packed = nn.Parameter(torch.empty((count + 1) // 2, 1, dtype=torch.uint8), False)
+    packed: Any = nn.Parameter(torch.empty((count + 1) // 2, 1, dtype=torch.uint8), False)
     common = {
         "shape": shape,
         "code": torch.empty(16),
@@ -156,7 +156,7 @@ def _in_4_bits(layer: Any) -> Any:
 
 def _fill_8_bits(layer: Any) -> None:
     rows, columns = layer.weight.shape
-    weight = nn.Parameter(torch.empty(rows, columns, dtype=torch.int8), False)
+    weight: Any = nn.Parameter(torch.empty(rows, columns, dtype=torch.int8), False)
     weight.CB = weight.SCB = None
     layer._parameters["weight"] = weight
     layer.state.CB, layer.state.SCB = weight.data, torch.empty(rows)

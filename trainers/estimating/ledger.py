@@ -33,7 +33,7 @@ class Storage:
     kind: str = ""
 
 
-class Ledger(TorchDispatchMode):
+class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down storages as operations make them and as they die.
 
     Works with fake tensors, which have storages of the right size and no memory behind them. Where
@@ -51,7 +51,7 @@ class Ledger(TorchDispatchMode):
     """
 
     def __init__(self, block: int, workspaces: Mapping[Any, Workspace] | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.phase: Phase = "setup"
         self.module = ""
         self.spans: list[tuple[int, int]] = []
@@ -119,7 +119,7 @@ class Ledger(TorchDispatchMode):
         return [storage for storage in self.storages if storage.born <= event < storage.died]
 
     def is_kept(self, storage: Storage) -> bool:
-        """Whether a storage was made in a forward span and outlived it: the backward pass has it."""
+        """Whether a storage was made in a forward pass and is kept for the backward pass."""
         place = bisect_right(self.spans, (storage.born, _FOREVER)) - 1
         if place < 0:
             return False

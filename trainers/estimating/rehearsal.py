@@ -76,7 +76,7 @@ def _prepare(trainer: RunTrainer, loader: Any, device: DeviceKind) -> Any:
         if device != "cpu" and group.get("foreach", 0) is None and not group.get("fused"):
             group["foreach"] = True
     # The kernels of bitsandbytes work in place.
-    inner = getattr(optimizer, "optimizer", optimizer)
+    inner: Any = getattr(optimizer, "optimizer", optimizer)
     if hasattr(inner, "update_step"):
         inner.update_step = lambda *_: None
     return wrapped
@@ -167,7 +167,7 @@ class _Follower:
                 if not self._names:
                     self._ledger.spans.append((self._began, self._ledger.now))
             elif isinstance(first, torch.Tensor) and first.requires_grad:
-                first.register_hook(lambda _: self._reach(name))
+                first.register_hook(lambda _: self._reach(name))  # type: ignore[no-untyped-call]
 
         return leave
 

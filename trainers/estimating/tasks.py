@@ -90,9 +90,7 @@ def _parts(request: Request) -> Parts:
     ids, learnt = array("i", [0] * request.length), bytes([1] * request.length)
     rows = [Row(ids, learnt, 1.0)] * request.rows
     job: Any = _Job(request.spec)
-    return Parts(
-        job, Rows(rows, [], [], False), tokenizer(), request.arguments, request.load_model
-    )
+    return Parts(job, Rows(rows, [], [], False), tokenizer(), request.arguments, request.load_model)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,9 @@ def build(parts: Parts) -> Built:
         num_generations=spec.group,
         num_generations_eval=spec.measured_group,
         reward_weights=spec.rewards.weights or None,
+        # The trainer loads the reference itself, when there is one.
+        model_init_kwargs={"revision": spec.model.revision} if spec.model.revision else None,
+        trust_remote_code=spec.model.trust_remote_code,
     )
     model = spec.rewards.model if "model" in spec.rewards.functions else None
     scorer = RewardModel.load(model, arguments.device) if model else None

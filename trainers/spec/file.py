@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import LuthierError, Problem, SpecError
+from .declarations import position
 from .run_spec import RunSpec
 from .yaml_loader import SpecLoader, dump_yaml, load_yaml
 
@@ -79,7 +80,8 @@ def build_spec(
 
 def dump_spec(spec: RunSpec) -> str:
     """The spec as YAML, every setting written out."""
-    return dump_yaml(spec.model_dump(mode="json"))
+    values = spec.model_dump(mode="json")
+    return dump_yaml({name: values[name] for name in sorted(values, key=position)})
 
 
 class _Locator:

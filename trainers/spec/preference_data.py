@@ -63,6 +63,16 @@ class PromptSpec(GradientSpec):
         return self
 
 
+def refuse_trained_prompts(spec: PromptSpec | TextSpec) -> None:
+    """For losses that compare predictions place by place; a trained prompt would shift them.
+
+    Raises:
+        PydanticCustomError: the spec trains a prompt.
+    """
+    if spec.peft.method == "prompt-tuning":
+        raise conflict("peft.method", f"prompt-tuning does not go with {spec.task}; choose lora")
+
+
 ChatSpec = TextSpec | PromptSpec
 """A run whose model answers prompts."""
 
@@ -91,7 +101,9 @@ class PreferenceTraining(TrainingSection):
         None, "Longest answer; what is longer is cut.", unit="tokens", ge=1, group="text"
     )
     disable_dropout: bool = parameter(
-        True, "Turn the model's dropout off, so that answers are compared fairly.", group="loss"
+        True,
+        "Turn the model's and the adapter's dropout off, so that answers are compared fairly.",
+        group="loss",
     )
 
 

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ..registry import Task, tasks
+from .declarations import position
 from .parameter import Section
 
 _INTRODUCTION = """\
@@ -48,10 +49,7 @@ def sections(task: Task) -> dict[str, type[Section]]:
     for name, field in task.spec.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             found[name] = field.annotation
-    return dict(sorted(found.items(), key=lambda item: _ORDER.index(item[0])))
-
-
-_ORDER = ["model", "data", "training", "peft", "evaluation", "launch", "output"]
+    return dict(sorted(found.items(), key=lambda item: position(item[0])))
 
 
 def type_in_words(annotation: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..data.cells import is_blank
 from ..errors import LuthierError
 from ..predicting.predictor import Predictor
 from ..run_folder import RunFolder
@@ -25,7 +26,7 @@ class TabularPredictor(Predictor):
         self.model, self.about = load(run.model)
 
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        cells = [row["features"] for row in rows]
+        cells = [_cells(row) for row in rows]
         self._check(cells)
         targets = self.about.as_targets()
         given = answers(self.model, as_frame(cells, self.about.features), targets)
@@ -63,3 +64,10 @@ class TabularPredictor(Predictor):
                 return {"label": found[only]}
             return {"label": found[only], "scores": shares[only]}
         return {"label": found, "scores": shares} if shares else {"label": found}
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells by column; a record of the data has them under ``features``."""
+    features = row.get("features")
+    given = features if isinstance(features, Mapping) else row
+    return {name: None if is_blank(value) else value for name, value in given.items()}

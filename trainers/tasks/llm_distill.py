@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from ..registry import Column, Task
 from ..spec import TextSpec, TrainingSection, conflict, parameter
+from ..spec.preference_data import refuse_trained_prompts
 
 
 class DistillTraining(TrainingSection):
@@ -80,6 +81,7 @@ class DistillSpec(TextSpec):
 
     @model_validator(mode="after")
     def _fits(self) -> DistillSpec:
+        refuse_trained_prompts(self)
         if self.data.weight_column:
             raise conflict("data.weight_column", "has no effect on llm-distill; leave it out")
         if self.data.format == "text":

@@ -5,9 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import model_validator
+
 from ..registry import Column, Task
 from ..spec import parameter
-from ..spec.preference_data import PAIR_NOTES, PreferenceTraining, PromptSpec
+from ..spec.preference_data import (
+    PAIR_NOTES,
+    PreferenceTraining,
+    PromptSpec,
+    refuse_trained_prompts,
+)
 
 
 class ORPOTraining(PreferenceTraining):
@@ -35,6 +42,11 @@ class ORPOSpec(PromptSpec):
 
     task: Literal["llm-orpo"] = parameter("llm-orpo", "What is trained.", level="beginner")
     training: ORPOTraining = parameter(ORPOTraining(), "How it is trained.")
+
+    @model_validator(mode="after")
+    def _no_trained_prompt(self) -> ORPOSpec:
+        refuse_trained_prompts(self)
+        return self
 
 
 TASK = Task(

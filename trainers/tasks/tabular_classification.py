@@ -88,7 +88,7 @@ TASK = Task(
     loading=Loading("", "", None, "sklearn", "tabular-classification"),
     usage=USAGE,
     predict="luthier.trainers.tabular.predicting:TabularPredictor",
-    inputs=Inputs(("features",), kind="row"),
+    inputs=Inputs((), kind="row"),
     sample_settings={"training.num_trials": 6, "training.folds": 3},
     aliases=("tabular:classification",),
     notes=(

@@ -80,7 +80,7 @@ TASK = Task(
     loading=Loading("", "", None, "sklearn", "tabular-regression"),
     usage=USAGE,
     predict="luthier.trainers.tabular.predicting:TabularPredictor",
-    inputs=Inputs(("features",), kind="row"),
+    inputs=Inputs((), kind="row"),
     sample_settings={"training.num_trials": 6, "training.folds": 3},
     aliases=("tabular:regression",),
     notes=("Several label columns are learnt at once.", "In a SQLite file every table is a split."),

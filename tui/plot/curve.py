@@ -26,6 +26,12 @@ class Curve:
     smooth: bool = True
 
     @property
+    def mark(self) -> tuple[object, ...]:
+        """Another one when another line would be drawn."""
+        parts = tuple((part, part.version) for part in self.parts)
+        return self.name, self.color, self.smooth, self.across, parts
+
+    @property
     def last(self) -> Bucket | None:
         """The newest bucket."""
         ends = [part.last for part in self.parts if part.last]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -46,6 +47,9 @@ class LuthierScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("screen")]
     # Lets a screen style itself as .-narrow below 100 columns, .-wide from 160 on.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+
+    # Textual writes the whole screen whenever the focus moves; widgets refresh themselves then.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,13 +29,13 @@ from ..run_list import counted
 from ..state import Topic
 from ..widgets.host_meters import HostMeters
 from ..widgets.line_table import LineTable
-from .base import LuthierScreen
 from .confirm import ConfirmScreen
+from .host_actions import HostActions
 
 _LOOK_SECONDS = 2.0
 
 
-class MachinesScreen(LuthierScreen):
+class MachinesScreen(HostActions):
     """Hardware live, the devices with their runs, and the queue."""
 
     TITLE = "machines"
@@ -84,14 +84,23 @@ class MachinesScreen(LuthierScreen):
     def _look(self) -> None:
         """Ask for the hardware, unless the last answer is still awaited."""
         idle = self._looking is None or self._looking.ended.is_set()
+        host = self.host
         if idle and self.luthier.front is self and self.state.connection == "live":
             self._looking = self.ask(
-                lambda client: client.hardware(), self._take, failed=self._missed
+                lambda client: client.hosts.hardware(host), self._take, failed=self._missed
             )
 
+    def host_changed(self) -> None:
+        """Show nothing of the machine before."""
+        self._report = None
+        self._devices.show([])
+        self.query_one(HostMeters).show_problem(f"looking at {self.host}")
+        self._look()
+
     def _take(self, report: HostReport) -> None:
-        self._report = report
-        self._show_report()
+        if report.host == self.host:
+            self._report = report
+            self._show_report()
 
     def _missed(self, error: LuthierError) -> None:
         # The banner tells when the agent is away; anything else stands where the figures would.

@@ -20,6 +20,7 @@ from luthier.trainers.spec.yaml_loader import dump_yaml
 from ..bindings import bindings
 from ..hints import Remedy, remedy_for
 from ..plot.drawing import Row, wrap
+from ..report_view import report_lines
 from ..run_view import head_rows, hint_lines, note_lines, prompts_of, spec_lines
 from ..state import Topic
 from ..widgets.drawn import Drawn, TabRow
@@ -42,8 +43,11 @@ _TABS = {
     "events": "Events",
     "spec": "Spec",
     "files": "Files",
+    "reports": "Reports",
 }
-_RARE = ("phase", "placement", "evaluation", "sample", "checkpoint", "warning", "error", "done")
+_RARE = (
+    "phase", "placement", "evaluation", "sample", "report", "checkpoint", "warning", "error", "done"
+)  # fmt: skip
 _PAGE = 10_000
 _HINT_ROWS = 9
 
@@ -102,6 +106,7 @@ class RunScreen(LuthierScreen):
             yield TextPane(follow=True, empty="nothing has happened yet", id="events")
             yield TextPane(empty="reading the spec", id="spec")
             yield FileList(self.run_id, time.time, id="files")
+            yield TextPane(empty="no evaluation has reported anything yet", id="reports")
 
     def on_mount(self) -> None:
         """The keys go to the charts first."""
@@ -150,6 +155,8 @@ class RunScreen(LuthierScreen):
                 self.query_one(RunCharts).show_news()
             case "samples" if kinds & {"all", "samples"}:
                 self.query_one(SampleView).show(list(data.samples))
+            case "reports" if kinds & {"all", "reports"}:
+                self.query_one("#reports", TextPane).show(report_lines(data.reports.values()))
             case "events" if kinds & {"all", "notes", "metrics"}:
                 self.query_one("#events", TextPane).show(note_lines(data.notes))
 

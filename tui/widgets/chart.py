@@ -49,6 +49,8 @@ class Chart(Picture, can_focus=True):
         self.readings: Sequence[Reading] = ()
         self._limits: Limits | None = None
         self._names: tuple[str, ...] = ()
+        self._drawn_of: tuple[object, ...] = ()
+        self._drawn: list[Row] = []
 
     def show(self, curves: Sequence[Curve], title: str) -> None:
         """Draw these curves."""
@@ -63,9 +65,13 @@ class Chart(Picture, can_focus=True):
         """The chart."""
         view = self.view
         look = Look(view.smoothing, self.log_scale, view.cross, self.unicode, self.title)
-        picture = draw(self.curves, view.visible, width, height, look, self._limits)
-        self._limits, self.readings = picture.limits, picture.readings
-        return picture.rows
+        # It is asked for again when tabs are turned and sizes settle, with nothing new.
+        drawn_of = (width, height, look, view.visible, *(curve.mark for curve in self.curves))
+        if drawn_of != self._drawn_of:
+            picture = draw(self.curves, view.visible, width, height, look, self._limits)
+            self._limits, self.readings = picture.limits, picture.readings
+            self._drawn_of, self._drawn = drawn_of, picture.rows
+        return self._drawn
 
     def toggle_log(self) -> None:
         """Logarithmic values, or not."""

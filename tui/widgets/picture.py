@@ -6,8 +6,6 @@ connection fifty KiB a second instead of one.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -15,66 +13,18 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ..palette import style_of
 from ..plot.drawing import Row, changes, fitted
-
-COLORS = 8
-"""How many curves have a colour of their own."""
-
-_NAMES = (
-    *(f"line-{number}" for number in range(COLORS)),
-    *("axis", "label", "name", "cross", "title", "key", "value", "good", "warning", "error"),
-    *("bar", "rest", "cursor", "found", "selected"),
-)
-_PREFIX = "picture--"
-_FILLED = ("cursor", "selected", "found")
-# The spread below a smoothed curve: the curve's colour, fainter.
-_RAW = "raw-"
 
 
 class Picture(Widget):
     """Override ``draw``; call ``redraw`` when what it shows may have changed.
 
-    The styles of pieces are ``picture--`` component classes by their last part; the empty one is
-    the widget's own style.
+    The styles of pieces are the palette's by their names; the empty one is the widget's own.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {_PREFIX + name for name in _NAMES}
     DEFAULT_CSS = """
-    Picture {
-        background: $background; color: $foreground;
-        & .picture--line-0 { color: $primary; }
-        & .picture--line-1 { color: $secondary; }
-        & .picture--line-2 { color: $success; }
-        & .picture--line-3 { color: #d17fb5; }
-        & .picture--line-4 { color: #5fc4bd; }
-        & .picture--line-5 { color: $error; }
-        & .picture--line-6 { color: #a89cd9; }
-        & .picture--line-7 { color: $foreground; }
-        & .picture--axis, & .picture--rest { color: $panel-lighten-2; }
-        & .picture--label { color: $text-muted; }
-        & .picture--name, & .picture--title { text-style: bold; }
-        & .picture--key { color: $secondary; }
-        & .picture--cross { color: $accent; }
-        & .picture--good { color: $text-success; }
-        & .picture--warning { color: $text-warning; }
-        & .picture--error { color: $text-error; }
-        & .picture--bar { color: $primary; }
-        & .picture--cursor, & .picture--selected {
-            background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground;
-        }
-        & .picture--found { background: $warning; color: $background; }
-    }
-    Picture:light {
-        & .picture--line-3 { color: #a03b7f; }
-        & .picture--line-4 { color: #0d7d76; }
-        & .picture--line-6 { color: #5f4fb0; }
-    }
-    Picture:ansi {
-        & .picture--line-3 { color: ansi_magenta; }
-        & .picture--line-4 { color: ansi_cyan; }
-        & .picture--line-6 { color: ansi_blue; }
-        & .picture--axis, & .picture--rest { color: ansi_bright_black; }
-    }
+    Picture { background: $background; color: $foreground; }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
@@ -82,6 +32,7 @@ class Picture(Widget):
         self._rows: list[Row] | None = None
         self._drawn_for = (0, 0)
         self._looks: dict[str, Style] = {}
+        self._looks_for: tuple[object, ...] = ()
 
     def draw(self, width: int, height: int) -> list[Row]:
         """The rows from the top; those that are missing are blank."""
@@ -90,8 +41,10 @@ class Picture(Widget):
     def redraw(self) -> None:
         """Draw anew and refresh the cells that differ."""
         if not self.is_attached or not self.size.area:
-            # A refresh of a widget that is not seen would make Textual write the whole screen.
+            # A refresh of a widget that is not seen would make Textual write the whole screen. It
+            # is drawn when it is seen again, not taken from what Textual has kept of it.
             self._rows = None
+            self._styles_cache.clear()
             return
         if self._rows is None:
             self.refresh()
@@ -124,21 +77,22 @@ class Picture(Widget):
         """The style of that name."""
         found = self._looks.get(name)
         if found is None:
-            found = self.rich_style
-            if name.startswith(_RAW):
-                found = self.look(f"line-{name.removeprefix(_RAW)}") + Style(dim=True)
-            elif name:
-                # Automatic colours and shares of them are only known over their background.
-                found += self.get_component_rich_style(_PREFIX + name, partial=name not in _FILLED)
+            app = self.app
+            dark, ansi = app.current_theme.dark, app.native_ansi_color
+            found = self.rich_style + style_of(name, app.theme_variables, dark=dark, ansi=ansi)
             self._looks[name] = found
         return found
 
     def notify_style_update(self) -> None:
         """Forget the looks of the theme before."""
         super().notify_style_update()
-        self._looks.clear()
-        self._rows = None
-        self.refresh()
+        # Textual calls this whenever the focus moves, too.
+        now = (self.app.theme, self.app.native_ansi_color, self.rich_style)
+        if now != self._looks_for:
+            self._looks_for = now
+            self._looks.clear()
+            self._rows = None
+            self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw for the new size."""

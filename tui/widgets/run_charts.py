@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
+from textual.geometry import Size
 
 from luthier.agent.models import Run, Series, StoredEvent
 from luthier.agent.text import number
@@ -53,6 +54,7 @@ class RunCharts(ChartGrid):
         super().__init__(unicode, id=id)
         self._sources = {run_id: _Source(color) for color, run_id in enumerate(run_ids)}
         self.wanted: list[str] | None = None
+        self._room = Size()
 
     # -- what is known -----------------------------------------------------------------------
 
@@ -92,15 +94,16 @@ class RunCharts(ChartGrid):
     @property
     def chosen(self) -> list[Panel]:
         """The charts that are drawn."""
-        size, (width, height) = self.size, _ROOMY
-        most = 3 if size.width >= width and size.height >= height else 1
+        room, (width, height) = self._room or self.app.size, _ROOMY
+        most = 3 if room.width >= width and room.height >= height else 1
         return chosen_panels(self.panels, self.wanted, most)
 
     # -- drawing -----------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw as many charts as fit now."""
-        if event.size.area:
+        if event.size.area and event.size != self._room:
+            self._room = event.size
             self.show_news()
 
     def show_news(self) -> None:

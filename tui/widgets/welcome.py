@@ -31,7 +31,7 @@ class Welcome(Widget):
         text.append("Welcome to Luthier. There are no runs yet.\n\n", "bold")
         text.append("Fine-tune a model on your own data, watch it learn, then talk to it.\n\n", "")
         for binding_id, words in _WAYS:
-            text.append(f"  {app.keys_of(binding_id):>3}  ", "bold reverse")
+            text.append(f" {app.keys_of(binding_id):^3} ", "bold reverse")
             text.append(f"  {words}\n\n", "")
         text.append("Closing Luthier never stops a run.", "dim")
         return text

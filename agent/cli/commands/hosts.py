@@ -194,20 +194,15 @@ def shell(context: typer.Context, name: Name) -> None:
     """Open a shell on a host with ssh itself."""
     from luthier.trainers.errors import LuthierError
 
-    from ...hosts.ssh_config import ssh_options
+    from ...hosts.ssh_config import ssh_command
     from ...hosts.target import parse_target
 
     here = invocation(context)
     host = here.client.hosts.get(name)
     if not host.target:
         raise LuthierError(f"{name} is this machine.")
-    target = parse_target(host.target)
     known = [here.home.path / "hosts" / "known_hosts", Path.home() / ".ssh" / "known_hosts"]
-    files = " ".join(f'"{path}"' for path in known)
-    command = ["ssh", *ssh_options(), "-o", f"UserKnownHostsFile={files}"]
-    command += ["-l", target.user] if target.user else []
-    command += ["-p", str(target.port)] if target.port else []
-    os.execvp("ssh", [*command, "--", target.address])
+    os.execvp("ssh", ssh_command(parse_target(host.target), known))
 
 
 @app.command()

@@ -112,7 +112,8 @@ def sample_line(event: events.SampleEvent) -> str:
     """A question and what the model said."""
     prompt = text.one_line(event.prompt, _SAMPLE_WIDTH)
     answer = text.one_line(event.text, _SAMPLE_WIDTH)
-    return f"sample at step {event.step}: {prompt} -> {answer}"
+    earned = f"  ({values_line(event.rewards)})" if event.rewards else ""
+    return f"sample at step {event.step}: {prompt} -> {answer}{earned}"
 
 
 def warning_text(event: events.WarningEvent) -> str:

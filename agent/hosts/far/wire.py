@@ -27,7 +27,9 @@ class Wire:
         line = json.dumps(frame, separators=(",", ":")).encode() + b"\n"
         try:
             with self._lock:
-                self._sink.write(line + body)
+                self._sink.write(line)
+                if body:
+                    self._sink.write(body)
                 self._sink.flush()
         except (OSError, ValueError):
             raise EOFError from None

@@ -117,8 +117,9 @@ def _row_of(row: Row, looks: _Looks, ground: str) -> str:
             words = words or piece.text
             begin = x + len(piece.text) - len(piece.text.lstrip(" "))
             length = replace(piece, text=words).cells
-            texts.append(f'<text class="{looks.name(_rules(piece))}" x="{_at(begin)}" y="13" '
-                         f'textLength="{_at(length)}">{escape(words, quote=False)}</text>')  # fmt: skip
+            place = f'class="{looks.name(_rules(piece))}" x="{_at(begin)}" y="13"'
+            shown = escape(words, quote=False)
+            texts.append(f'<text {place} textLength="{_at(length)}">{shown}</text>')
         x += wide
     return "".join([*boxes, *texts])
 
@@ -214,6 +215,5 @@ def _keyframes(name: str, begin: float, end: float, total: float) -> str:
     stop = "" if end >= total else f"{last}{{visibility:hidden}}"
     final = "visible" if end >= total else "hidden"
     return (
-        f"@keyframes {name}{{{start}{first}{{visibility:visible}}{stop}"
-        f"100%{{visibility:{final}}}}}"
+        f"@keyframes {name}{{{start}{first}{{visibility:visible}}{stop}100%{{visibility:{final}}}}}"
     )

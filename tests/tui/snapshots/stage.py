@@ -210,7 +210,8 @@ def _progress(run: Laid) -> Any:
 def _log_of(run: Laid) -> Iterator[str]:
     yield f"Loading {run.model}\n"
     for step in range(1, run.steps + 1):
-        yield f"step {step}/{run.total}  loss {run.level + 2.2 * math.exp(-6 * step / run.total):.4f}\n"
+        loss = run.level + 2.2 * math.exp(-6 * step / run.total)
+        yield f"step {step}/{run.total}  loss {loss:.4f}\n"
     if run.state is RunState.FAILED:
         yield "Traceback (most recent call last):\n"
         yield '  File "trainer.py", line 4021, in training_step\n    loss.backward()\n'

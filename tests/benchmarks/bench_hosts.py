@@ -1,0 +1,136 @@
+"""Runs on another host against runs here, and our transfers against OpenSSH's sftp.
+
+Everything goes over an sshd of its own on loopback. Figures of the same round stand side by side.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from luthier.agent.hosts.hashes import FileContent, Hashes
+from luthier.agent.hosts.hosts import Hosts
+from luthier.agent.hosts.link import Link
+from luthier.agent.hosts.transfer import fetch_file, send_file
+from luthier.agent.settings import Settings
+from luthier.trainers.demo import demo_spec_text
+
+_MIB = 1 << 20
+_SIZE = 200 * _MIB
+_ROUNDS = 3
+_SHORT = [
+    "training.max_steps=2",
+    "training.logging_steps=1",
+    "evaluation.strategy=no",
+    "data.max_rows=100",
+]
+
+
+def fixtures() -> ModuleType:
+    """The tests' ssh servers and agents."""
+    path = Path(__file__).parent.parent / "hosts" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("luthier_host_fixtures", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def first_step(agent: Any, host: str, name: str) -> float:
+    """Seconds from the submission to the first training step."""
+    began = time.monotonic()
+    overrides = [*_SHORT, f"launch.host={host}", f"name={name}"]
+    run = agent.client.submit(demo_spec_text(), overrides=overrides)
+    agent.reached(run.id, 1, seconds=300)
+    seconds = time.monotonic() - began
+    agent.ended(run.id, seconds=300)
+    return seconds
+
+
+def starts(far: Any) -> None:
+    """Time to the first step, there and here; the first run there also sends everything."""
+    print(f"first step, everything sent first: {first_step(far.agent, 'far', 'cold'):.1f} s")
+    for number in range(_ROUNDS):
+        here = first_step(far.agent, "local", f"here-{number}")
+        there = first_step(far.agent, "far", f"there-{number}")
+        print(f"first step: here {here:.1f} s, there {there:.1f} s, {there - here:+.1f} s")
+
+
+def transfers(far: Any, folder: Path) -> None:
+    """Megabytes a second, ours and sftp's, up and down."""
+    source = folder / "source"
+    source.write_bytes(os.urandom(_SIZE))
+    hosts = Hosts(far.agent.home.path / "hosts", Settings(), far.agent.monitor)
+    link = hosts.known("far").link
+    content = Hashes(folder / "hashes.json").content(source, "source")
+    for number in range(_ROUNDS):
+        _round(far, link, content, folder / f"up-{number}", folder / f"down-{number}")
+    hosts.close()
+
+
+def _round(far: Any, link: Link, source: FileContent, up: Path, down: Path) -> None:
+    rates = {
+        "ours up": _rate(lambda: send_file(link, source, str(up), lambda moved: None)),
+        "sftp up": _rate(lambda: _sftp(far, f"put {source.path} {up}-sftp")),
+    }
+    modified = up.stat().st_mtime
+    fetch = partial(fetch_file, link, str(up), down, _SIZE, modified, lambda moved: None)
+    rates |= {
+        "ours down": _rate(fetch),
+        "sftp down": _rate(lambda: _sftp(far, f"get {up} {down}-sftp")),
+    }
+    for word in ("up", "down"):
+        ours, theirs = rates[f"ours {word}"], rates[f"sftp {word}"]
+        print(f"{word}: ours {ours:.0f} MiB/s, sftp {theirs:.0f} MiB/s, {ours / theirs:.0%} of it")
+    for path in (up, down):
+        path.unlink()
+        path.with_name(f"{path.name}-sftp").unlink()
+
+
+def _rate(work: Any) -> float:
+    began = time.monotonic()
+    work()
+    return _SIZE / _MIB / (time.monotonic() - began)
+
+
+def _sftp(far: Any, command: str) -> None:
+    server = far.server
+    options = ["-q", "-b", "-", "-F", "none", "-i", str(server.key), "-P", str(server.port)]
+    options += ["-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null"]
+    subprocess.run(
+        ["sftp", *options, server.address], input=command.encode(), check=True, capture_output=True
+    )
+
+
+def main() -> None:
+    """Print the figures."""
+    from luthier.agent.hardware.monitor import HardwareMonitor
+
+    parts = fixtures()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        with (
+            parts.a_person(folder / "person") as person,
+            parts.a_server(folder / "sshd", person) as server,
+            parts.an_agent(folder, server, worker_command=[], offline=True) as far,
+        ):
+            far.agent.terminate()
+            far.know(worker=None, offline=True)
+            far.agent.start()
+            far.agent.monitor = HardwareMonitor()
+            transfers(far, folder)
+            starts(far)
+
+
+if __name__ == "__main__":
+    main()

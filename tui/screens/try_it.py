@@ -1,0 +1,101 @@
+"""Trying the result of a run that predicts: what is written in, and what the model says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import cycle
+from typing import Any, ClassVar
+
+from textual import on
+from textual.binding import BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from luthier.trainers.registry import Inputs, find_task
+
+from ..bindings import bindings
+from ..state import Topic
+from ..trying import Line, examples, predict, prediction_lines
+from ..widgets.scroller import Scroller, TextPane
+from .base import LuthierScreen
+
+
+class TryScreen(LuthierScreen):
+    """One field for each part of an input, and the predictions, the newest first.
+
+    Args:
+        run_id: the full id.
+        task: what the run has trained; its results predict.
+    """
+
+    TITLE = "try it"
+    CSS_PATH = "../styles/try_it.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("try_it")]
+
+    def __init__(self, run_id: str, task: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.inputs = find_task(task).inputs or Inputs(("text",))
+        self._examples: Iterator[dict[str, str]] = iter(())
+        self._said: list[Line] = []
+
+    def body(self) -> Iterable[Widget]:
+        """The fields, and what was said."""
+        for role in (*self.inputs.roles, *self.inputs.optional):
+            yield Input(placeholder=self._placeholder(role), id=f"try-{role}", compact=True)
+        yield TextPane(empty="write something and press enter", id="said")
+
+    def _placeholder(self, role: str) -> str:
+        if self.inputs.kind == "image":
+            return f"{role}: path of a picture"
+        return role if role in self.inputs.roles else f"{role} (may be left out)"
+
+    def on_mount(self) -> None:
+        """The first field gets the keys; the run's own data gives something to try."""
+        self.query(Input).first().focus()
+        run_id, inputs = self.run_id, self.inputs
+        self.ask(lambda client: examples(client, run_id, inputs), self._know)
+
+    def topics_changed(self, topics: frozenset[Topic]) -> None:
+        """The glyphs may have changed."""
+        for scroller in self.query(Scroller):
+            scroller.unicode = self.glyphs.unicode
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What the fields hold, by role."""
+        return {str(field.id).removeprefix("try-"): field.value for field in self.query(Input)}
+
+    def _know(self, found: list[dict[str, str]]) -> None:
+        self._examples = cycle(found)
+        if not any(self.values.values()):
+            self.action_example()
+
+    def action_example(self) -> None:
+        """Put the next row of the run's own data into the fields."""
+        row = next(self._examples, None)
+        if row is not None:
+            for field in self.query(Input):
+                field.value = row.get(str(field.id).removeprefix("try-"), "")
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_predict()
+
+    def action_predict(self) -> None:
+        """Ask the model."""
+        run_id, inputs, values = self.run_id, self.inputs, self.values
+        self.ask(
+            lambda client: predict(client, run_id, inputs, values),
+            lambda prediction: self._show(values, prediction),
+            doing="predicting",
+        )
+
+    def _show(self, values: dict[str, str], prediction: dict[str, Any]) -> None:
+        self._said = [*prediction_lines(values, prediction), *self._said]
+        self.query_one("#said", TextPane).show(self._said, from_top=True)
+
+    def action_back(self) -> None:
+        """Leave the wait, and last the screen."""
+        if not self.leave_waits():
+            self.action_leave()
