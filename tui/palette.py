@@ -23,8 +23,8 @@ _OWN = {
 _THEMED = {
     "line-0": "primary",
     "line-1": "secondary",
-    "line-2": "success",
-    "line-5": "error",
+    "line-2": "text-success",
+    "line-5": "text-error",
     "line-7": "foreground",
     "key": "secondary",
     "cross": "accent",

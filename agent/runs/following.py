@@ -183,11 +183,14 @@ class Follower:
         def tell(doing: str) -> None:
             loop.call_soon_threadsafe(self._parts.note_phase, self._run_id, doing)
 
+        phase = self._record.phase
         try:
             await self._patiently(lambda: self._host.collect(folder, tell))
         except LuthierError as error:
             _log.warning("%s: %s", self._run_id, error)
             return f"Its results are not all here: {error}"
+        finally:
+            self._parts.note_phase(self._run_id, phase)
         return ""
 
     async def _patiently(self, work: Callable[[], None]) -> None:

@@ -30,7 +30,7 @@ from luthier.trainers.errors import LuthierError
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SIZE = 100, 30
-_LONG, _LOOK = 300.0, 0.5
+_LONG, _LOOK, _SETTLE = 300.0, 0.5, 3.0
 _COLORS = {
     "black": "#000000", "red": "#cc5555", "green": "#5fa55f", "brown": "#c0a050",
     "blue": "#5580cc", "magenta": "#b070b0", "cyan": "#50a0a0", "white": "#d0d0d0",
@@ -94,14 +94,20 @@ class Recorder:
             front, back = back, front
         return drawing.Piece(text, front, back, bold, italic, underline)
 
+    def settle(self, quiet: float) -> None:
+        """Wait until nothing is drawn for so many seconds; a cursor that blinks never ends."""
+        deadline = time.monotonic() + _SETTLE
+        while time.monotonic() < deadline and self.terminal.read(quiet):
+            pass
+
     def show(self, seconds: float) -> None:
         """Take the screen into the film, for so long."""
-        self.terminal.quiet(0.3)
+        self.settle(0.3)
         self.film.append((seconds, self.rows()))
 
     def still(self, name: str) -> None:
         """Write the screen as a picture."""
-        self.terminal.quiet(0.7)
+        self.settle(0.7)
         self._write(name, drawing.still(self.rows()))
 
     def end(self, name: str) -> None:
@@ -182,7 +188,8 @@ def record(recorder: Recorder) -> None:
     recorder.show(1.5)
     recorder.press("3", "expected", seconds=2.0)
     _chat(recorder)
-    recorder.press("qq", "1 in all", seconds=1.5)
+    # The chat, the run, and the library that led there.
+    recorder.press("qqq", "1 in all", seconds=1.5)
     recorder.end("demo")
     _stills(recorder)
 
@@ -225,7 +232,7 @@ def _stills(recorder: Recorder) -> None:
     recorder.press("b", "Demo")
     _set_up(recorder, "dates-slower", "0.001", filmed=False)
     recorder.sees("succeeded", "100%")
-    recorder.press("q", "2 in all")
+    recorder.press("qq", "2 in all")
     recorder.still("runs")
     recorder.press("g j ", "2 marked")
     recorder.press("c", "compare", "by step")

@@ -57,12 +57,9 @@ def decoder(config: Config, name: str) -> ModelShape:
     inner = number(config, "intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size",
                    default=4 * hidden)  # fmt: skip
     experts, active, expert_inner = _experts(config)
-    head: Row = (
-        _NAMES.get(kind, {}).get("head", "lm_head"), hidden, vocabulary, 1, "head", kind == "phi"
-    )  # fmt: skip
     modules = linears(
         [*_attention(config, kind, layers, hidden, (heads, kv_heads, size)),
-         *_feed_forward(config, kind, layers, hidden, inner), head]
+         *_feed_forward(config, kind, layers, hidden, inner), _head(kind, hidden, vocabulary)]
     )  # fmt: skip
     context = number(config, "max_position_embeddings", "n_positions", "max_seq_len", default=2048)
     norms = _norms_each(config, kind)
@@ -111,6 +108,11 @@ def _habits(config: Config, shape: ModelShape) -> dict[str, Any]:
         "wide_norms": kind.startswith(("gemma", "olmo")),
         "qk_norm": kind in _GROUPED_NORMS | _WHOLE_NORMS,
     }
+
+
+def _head(kind: str, hidden: int, vocabulary: int) -> Row:
+    name = _NAMES.get(kind, {}).get("head", "lm_head")
+    return name, hidden, vocabulary, 1, "head", kind == "phi"
 
 
 def _kv_heads(config: Config, kind: str, heads: int) -> int:

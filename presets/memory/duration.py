@@ -35,6 +35,10 @@ class Price:
     currency: str = "USD"
     whole_host: bool = False
 
+    def of(self, seconds: float, devices: int) -> float:
+        """What so many devices cost for so long."""
+        return self.hour * seconds / 3600 * (1 if self.whole_host else devices)
+
 
 @dataclass(frozen=True, slots=True)
 class Duration:
@@ -97,30 +101,28 @@ def estimate_duration(
     each = steps_per_epoch(work, lengths)
     limit = spec.training.max_steps
     steps = limit if limit > 0 else math.ceil(spec.training.num_train_epochs * each)
-    source: Basis
-    if measured is None:
-        source, seconds = "guess", guess_step_seconds(work, shape, device, lengths)
-        known = speed_of(device).known
-        basis = "a guess from the device's data sheet" if known else "a rough guess"
-    else:
-        source, seconds = measured
-        basis = "measured by a probe" if source == "probe" else "from finished runs"
-    total, devices = seconds * steps, max(1, work.processes)
-    cost = None
-    if price is not None:
-        cost = price.hour * total / 3600 * (1 if price.whole_host else devices)
+    source: Basis = "guess" if measured is None else measured[0]
+    seconds = measured[1] if measured else guess_step_seconds(work, shape, device, lengths)
+    devices = max(1, work.processes)
     return Duration(
         tokens_per_epoch=per_epoch,
         steps=steps,
         tokens=round(per_epoch / each * steps),
         seconds_per_step=seconds,
-        seconds=total,
+        seconds=seconds * steps,
         source=source,
-        basis=basis,
-        energy_joules=None if power is None else power * devices * total,
-        cost=cost,
+        basis=_words(source, device),
+        energy_joules=None if power is None else power * devices * seconds * steps,
+        cost=None if price is None else price.of(seconds * steps, devices),
         currency=price.currency if price else "",
     )
+
+
+def _words(source: Basis, device: DeviceFacts) -> str:
+    if source == "guess":
+        known = speed_of(device).known
+        return "a guess from the device's data sheet" if known else "a rough guess"
+    return "measured by a probe" if source == "probe" else "from finished runs"
 
 
 def epoch_tokens(work: Workload, lengths: Lengths) -> int:

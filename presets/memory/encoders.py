@@ -18,30 +18,10 @@ def encoder(config: Config, name: str) -> ModelShape:
     kind = str(config["model_type"])
     hidden, layers = number(config, "hidden_size"), number(config, "num_hidden_layers")
     heads, inner = number(config, "num_attention_heads"), number(config, "intermediate_size")
-    q, k, v, o = _NAMES.get(kind, ("query", "key", "value", "dense"))
-    rows: list[Row] = [
-        (part, hidden, hidden, layers, "attention", True) for part in (q, k, v)
-    ]  # fmt: skip
-    rows += [
-        (o, hidden, hidden, layers, "attention", True),
-        ("dense", hidden, inner, layers, "mlp", True),
-        ("dense", inner, hidden, layers, "mlp", True),
-    ]
     width = number(config, "embedding_size", default=hidden)
-    if kind not in ("deberta-v2", "electra"):
-        rows.append(("dense", hidden, hidden, 1, "other", True))
-    if width != hidden:
-        rows.append(("embeddings_project", width, hidden, 1, "other", True))
-    modules = linears(rows)
+    modules = linears(_encoder_rows(kind, layers, hidden, inner, width))
     context = number(config, "max_position_embeddings", default=512)
-    tables = context * width + number(config, "type_vocab_size", default=0) * width
-    if kind == "mpnet":
-        tables = (
-            context * width + number(config, "relative_attention_num_buckets", default=32) * heads
-        )
-    if kind == "deberta-v2":
-        # Relative positions instead of absolute ones, normalised once.
-        tables = 2 * number(config, "position_buckets", default=256) * hidden + 2 * hidden
+    tables = _encoder_tables(config, kind, hidden, width)
     return ModelShape(
         name=name,
         model_type=kind,
@@ -66,6 +46,32 @@ def encoder(config: Config, name: str) -> ModelShape:
         dropouts=2,
         dtype=dtype_of(config),
     )
+
+
+def _encoder_rows(kind: str, layers: int, hidden: int, inner: int, width: int) -> list[Row]:
+    q, k, v, o = _NAMES.get(kind, ("query", "key", "value", "dense"))
+    rows: list[Row] = [(part, hidden, hidden, layers, "attention", True) for part in (q, k, v, o)]
+    rows += [
+        ("dense", hidden, inner, layers, "mlp", True),
+        ("dense", inner, hidden, layers, "mlp", True),
+    ]
+    if kind not in ("deberta-v2", "electra"):
+        rows.append(("dense", hidden, hidden, 1, "other", True))
+    if width != hidden:
+        rows.append(("embeddings_project", width, hidden, 1, "other", True))
+    return rows
+
+
+def _encoder_tables(config: Config, kind: str, hidden: int, width: int) -> int:
+    """Numbers in the tables of positions and token types."""
+    positions = number(config, "max_position_embeddings", default=512) * width
+    if kind == "mpnet":
+        buckets = number(config, "relative_attention_num_buckets", default=32)
+        return positions + buckets * number(config, "num_attention_heads")
+    if kind == "deberta-v2":
+        # Relative positions instead of absolute ones, normalised once.
+        return 2 * number(config, "position_buckets", default=256) * hidden + 2 * hidden
+    return positions + number(config, "type_vocab_size", default=0) * width
 
 
 def distilbert(config: Config, name: str) -> ModelShape:
@@ -143,9 +149,7 @@ def pair(config: Config, name: str) -> ModelShape:
     modules = (*own, Linear("lm_head", hidden, vocabulary, 1, "head"))
     behind = _pair_rows(front, sizes, t5=t5, gated=gated, crossing=False)
     affine = 1 if t5 else 2
-    tables = number(config, "relative_attention_num_buckets", default=32) * heads if t5 else 0
-    if not t5:
-        tables = (number(config, "max_position_embeddings", default=1024) + 2) * hidden + 2 * hidden
+    tables = _pair_tables(config, t5, hidden, heads)
     shared = ModelShape(
         name=name,
         model_type=str(config["model_type"]),
@@ -173,17 +177,30 @@ def pair(config: Config, name: str) -> ModelShape:
         dropouts=4,
         dtype=dtype_of(config),
     )
-    tower = replace(
+    return replace(shared, tower=_front(shared, front, behind, tables))
+
+
+def _front(shared: ModelShape, layers: int, modules: tuple[Linear, ...], tables: int) -> ModelShape:
+    """The encoder before a decoder of the same sizes."""
+    last = 1 if shared.rms else 0
+    norms = (1 if shared.rms else 2) * shared.hidden * (2 * layers + last)
+    return replace(
         shared,
         kind="encoder",
-        layers=front,
-        linears=behind,
+        layers=layers,
+        linears=modules,
         embeddings=0,
-        others=biases(behind) + affine * hidden * (2 * front + (1 if t5 else 0)) + tables,
+        others=biases(modules) + norms + tables,
         norms=2,
         dropouts=3,
     )
-    return replace(shared, tower=tower)
+
+
+def _pair_tables(config: Config, t5: bool, hidden: int, heads: int) -> int:
+    """Numbers in the positions of one stack, with BART's norm behind them."""
+    if t5:
+        return number(config, "relative_attention_num_buckets", default=32) * heads
+    return (number(config, "max_position_embeddings", default=1024) + 2) * hidden + 2 * hidden
 
 
 def _pair_rows(

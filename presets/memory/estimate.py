@@ -7,7 +7,7 @@ sum is the peak.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from luthier.trainers.spec import GradientSpec
 
@@ -16,7 +16,7 @@ from .correction import Correction
 from .framework import Overhead, overhead
 from .head import LossMemory, loss_memory
 from .result import Estimate, Part
-from .sentences import parts_of
+from .sentences import notes_of, parts_of
 from .shape import ModelShape
 from .sharing import Held, held, spread_over
 from .states import optimizer_memory, trained, weight_bytes
@@ -76,12 +76,13 @@ def estimate(
     if work.zero_stage >= 3:
         reference /= max(1, work.processes)
     pieces = spread_over(work, device)
-    extra = overhead(work, device)
+    extra = overhead(work, device, share.weights)
     parts = parts_of(
         shape, work, share, peak, found, reference=reference, pieces=pieces, extra=extra,
         fused=loss.fused,
     )  # fmt: skip
-    return _summed(parts, peak, extra, int(share.host), correction)
+    found_out = _summed(parts, peak, extra, int(share.host), correction)
+    return replace(found_out, notes=notes_of(shape, work, device))
 
 
 def moments(

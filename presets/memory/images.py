@@ -46,24 +46,13 @@ def image_encoder(config: Config, name: str) -> ModelShape:
     patches = _patches(config["image_size"], patch)
     extra = {"deit": 2, "yolos": 1 + number(config, "num_detection_tokens", default=100),
              "siglip_vision_model": 0, "idefics3_vision": 0}.get(kind, 1)  # fmt: skip
-    names = ("query", "key", "value", "dense")
-    clip = kind in ("clip_vision_model", "siglip_vision_model", "idefics3_vision")
-    if clip:
-        names = ("q_proj", "k_proj", "v_proj", "out_proj")
-    rows: list[Row] = [(part, hidden, hidden, layers, "attention", True) for part in names]
-    rows += [
-        ("fc1" if clip else "dense", hidden, inner, layers, "mlp", True),
-        ("fc2" if clip else "dense", inner, hidden, layers, "mlp", True),
-    ]
-    if kind == "yolos":
-        rows += _detection_heads(hidden)
-    modules = linears(rows)
-    # CLIP's has no bias, but a norm before its layers as well.
-    convolution = channels * patch * patch * hidden
-    convolution += 2 * hidden if kind == "clip_vision_model" else hidden
+    modules = linears(_image_rows(kind, layers, hidden, inner))
     positions = (patches + 2 * extra) * hidden
     if config.get("use_mid_position_embeddings"):
         positions += (layers - 1) * (patches + extra) * hidden
+    # CLIP's convolution has no bias, but there is a norm before its layers as well.
+    convolution = channels * patch * patch * hidden
+    convolution += 2 * hidden if kind == "clip_vision_model" else hidden
     return ModelShape(
         name=name,
         model_type=kind,
@@ -88,6 +77,19 @@ def image_encoder(config: Config, name: str) -> ModelShape:
     )
 
 
+def _image_rows(kind: str, layers: int, hidden: int, inner: int) -> list[Row]:
+    clip = kind in ("clip_vision_model", "siglip_vision_model", "idefics3_vision")
+    names = ("query", "key", "value", "dense")
+    if clip:
+        names = ("q_proj", "k_proj", "v_proj", "out_proj")
+    rows: list[Row] = [(part, hidden, hidden, layers, "attention", True) for part in names]
+    rows += [
+        ("fc1" if clip else "dense", hidden, inner, layers, "mlp", True),
+        ("fc2" if clip else "dense", inner, hidden, layers, "mlp", True),
+    ]
+    return rows + _detection_heads(hidden) if kind == "yolos" else rows
+
+
 def _detection_heads(hidden: int, classes: int = 92) -> list[Row]:
     """Three layers for the box, and as many or one for its class."""
     return [
@@ -110,24 +112,10 @@ def convolutional_detector(config: Config, name: str) -> ModelShape:
     """
     hidden = number(config, "d_model")
     front, layers = number(config, "encoder_layers"), number(config, "decoder_layers")
-    heads = number(config, "encoder_attention_heads")
-    inner, queries = number(config, "encoder_ffn_dim"), number(config, "num_queries", default=100)
-
-    def stack(count: int, attentions: int) -> tuple[Row, ...]:
-        names = ("q_proj", "k_proj", "v_proj", "out_proj")
-        rows: list[Row] = [
-            (part, hidden, hidden, count * attentions, "attention", True) for part in names
-        ]
-        rows += [("fc1", hidden, inner, count, "mlp", True),
-                 ("fc2", inner, hidden, count, "mlp", True)]  # fmt: skip
-        return tuple(rows)
-
-    heads_rows: list[Row] = [
-        ("layers", hidden, hidden, 2, "other", True),
-        ("layers", hidden, 4, 1, "other", True),
-        ("class_labels_classifier", hidden, 92, 1, "other", True),
-    ]
-    own, behind = linears([*stack(layers, 2), *heads_rows]), linears([*stack(front, 1)])
+    heads, inner = number(config, "encoder_attention_heads"), number(config, "encoder_ffn_dim")
+    queries = number(config, "num_queries", default=100)
+    own = linears(_attending_rows(layers, 2, hidden, inner) + _class_and_box(hidden))
+    behind = linears(_attending_rows(front, 1, hidden, inner))
     shape = ModelShape(
         name=name,
         model_type=str(config["model_type"]),
@@ -162,6 +150,26 @@ def convolutional_detector(config: Config, name: str) -> ModelShape:
         outside=int(_RESNET50_KEPT * 800 * 1066 / 224**2),
     )
     return replace(shape, tower=tower)
+
+
+def _attending_rows(layers: int, attentions: int, hidden: int, inner: int) -> list[Row]:
+    names = ("q_proj", "k_proj", "v_proj", "out_proj")
+    rows: list[Row] = [
+        (part, hidden, hidden, layers * attentions, "attention", True) for part in names
+    ]
+    return [
+        *rows,
+        ("fc1", hidden, inner, layers, "mlp", True),
+        ("fc2", inner, hidden, layers, "mlp", True),
+    ]
+
+
+def _class_and_box(hidden: int, classes: int = 92) -> list[Row]:
+    return [
+        ("layers", hidden, hidden, 2, "other", True),
+        ("layers", hidden, 4, 1, "other", True),
+        ("class_labels_classifier", hidden, classes, 1, "other", True),
+    ]
 
 
 def vision_language(config: Config, name: str) -> ModelShape:

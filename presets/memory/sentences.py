@@ -9,7 +9,7 @@ from .result import Part
 from .shape import ModelShape
 from .sharing import Held
 from .states import Trained
-from .workload import Workload
+from .workload import DeviceFacts, Workload
 
 if TYPE_CHECKING:
     from .estimate import Moment
@@ -61,6 +61,26 @@ def parts_of(
         for key, title, amount, why in amounts
         if round(amount) > 0
     )
+
+
+def notes_of(shape: ModelShape, work: Workload, device: DeviceFacts) -> tuple[str, ...]:
+    """What the estimate could not know or what is unusual here, one sentence each."""
+    notes = []
+    if device.kind == "qaic":
+        notes.append("No training on this kind of card has been measured; take it as a guess.")
+    if shape.experts and work.quantisation != "none":
+        notes.append("The experts stay in 16 bits: bitsandbytes does not quantise them.")
+    if shape.quantised and not shape.checkpoint_bytes:
+        notes.append(
+            f"The checkpoint is quantised ({shape.quantised}), but its files are not here."
+        )
+    if shape.tower is not None and shape.kind == "vision-language":
+        notes.append("One image a row is counted.")
+    if shape.outside:
+        notes.append("Images are counted as 800 by 1066 pixels.")
+    if work.zero_stage:
+        notes.append("Sharding over several devices has been compared with one published figure.")
+    return tuple(notes)
 
 
 def _weights(shape: ModelShape, work: Workload, reference: float) -> str:

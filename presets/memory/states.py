@@ -41,6 +41,8 @@ def has_adapter(linear: Linear, work: Workload) -> bool:
 
 def weight_bytes(shape: ModelShape, work: Workload) -> float:
     """The base model's weights, before any sharding."""
+    if shape.quantised and shape.checkpoint_bytes:
+        return float(shape.checkpoint_bytes)
     number = width(work.dtype)
     total = 0.0
     for stack in shape.stacks:

@@ -37,7 +37,6 @@ class Terminal:
     Attributes:
         painted: everything the program has written.
         heard_at: ``time.perf_counter()`` of its newest bytes.
-        screen: what a person would see, None without emulation.
     """
 
     def __init__(
@@ -49,8 +48,9 @@ class Terminal:
         **environment: str,
     ) -> None:
         self._file, inside = pty.openpty()
-        self.screen = pyte.Screen(*size) if emulate else None
-        self._stream = pyte.ByteStream(self.screen) if self.screen else None
+        self._screen = pyte.Screen(*size) if emulate else None
+        self._stream = pyte.ByteStream(self._screen)
+        self._shown = 0
         self._set_size(*size)
         outside = {key: value for key, value in os.environ.items() if key not in _HIDDEN}
         told = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
@@ -71,7 +71,7 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Make the terminal another size and tell the program."""
-        if self.screen is not None:
+        if self._screen is not None:
             self.screen.resize(rows, columns)
         self._set_size(columns, rows)
         self.process.send_signal(signal.SIGWINCH)
@@ -93,9 +93,15 @@ class Terminal:
         self.painted += data
         for mode in _ASKED.findall(data):
             os.write(self._file, b"\x1b[?" + mode + b";" + _ANSWERS[mode] + b"$y")
-        if self._stream is not None:
-            self._stream.feed(data)
         return data
+
+    @property
+    def screen(self) -> Any:
+        """What a person would see."""
+        # Emulation is slow, and must not delay whoever takes the time of what comes.
+        self._stream.feed(bytes(self.painted[self._shown :]))
+        self._shown = len(self.painted)
+        return self._screen
 
     def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
         """Read until the condition is true, which is looked at after each piece."""
@@ -117,7 +123,7 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """What is on the screen; without emulation the end of what was written."""
-        if self.screen is None:
+        if self._screen is None:
             return self.painted[-2000:].decode("utf-8", "replace").split("\r\n")
         return list(self.screen.display)
 
@@ -128,9 +134,9 @@ class Terminal:
 
     def cells(self) -> list[list[tuple[Any, ...]]]:
         """Every cell of the screen with its colours, row by row."""
-        assert self.screen is not None
-        rows, columns = range(self.screen.lines), range(self.screen.columns)
-        return [[tuple(self.screen.buffer[y][x]) for x in columns] for y in rows]
+        screen = self.screen
+        rows, columns = range(screen.lines), range(screen.columns)
+        return [[tuple(screen.buffer[y][x]) for x in columns] for y in rows]
 
     def close(self) -> None:
         """End the program at once."""

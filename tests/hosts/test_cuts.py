@@ -18,6 +18,7 @@ from .conftest import Cable, Far
 
 ON_FAR = {"host": "far"}
 _MIB = 1 << 20
+pytestmark = pytest.mark.timeout(600)
 _SECONDS = [
     pytest.param(5, id="5s"),
     pytest.param(30, id="30s", marks=pytest.mark.slow),
@@ -75,6 +76,7 @@ def test_cut_while_it_runs(
     whole(distant, run.id, steps)
 
 
+@pytest.mark.slow
 @cuts
 def test_cut_during_launch(
     distant: Far,
@@ -118,6 +120,7 @@ def test_cut_while_it_is_stopped(
     whole(distant, run.id)
 
 
+@pytest.mark.slow
 @cuts
 def test_cut_while_the_result_is_fetched(
     distant: Far, cable: Cable, workshop: Any, wait: Callable[..., Any], seconds: int
@@ -146,6 +149,7 @@ def test_sshd_killed_and_started_again(distant: Far, workshop: Any) -> None:
     whole(distant, run.id, 120)
 
 
+@pytest.mark.slow
 def test_agent_killed_while_the_link_is_down(
     distant: Far, cable: Cable, workshop: Any, wait: Callable[..., Any]
 ) -> None:

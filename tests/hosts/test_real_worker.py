@@ -19,7 +19,7 @@ from luthier.trainers.demo import demo_spec_text
 
 from .conftest import Far, a_person, a_server, an_agent
 
-pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.training, pytest.mark.slow, pytest.mark.timeout(900)]
 _PATIENCE = 280.0
 _STEPS = 12
 _SHORT = [

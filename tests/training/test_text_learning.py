@@ -229,20 +229,20 @@ def test_texts_are_turned_round(go: Any) -> None:
     chance = random.Random(0)
     letters = ["a", "b", "c", "d", "e", "f", "g", "h"]
     rows = []
-    for _ in range(1200):
-        words = chance.choices(letters, k=chance.randint(2, 5))
+    for _ in range(1500):
+        words = chance.choices(letters, k=chance.randint(2, 4))
         rows.append({"text": " ".join(words), "target": " ".join(reversed(words))})
     done = go(
         "seq2seq",
         rows,
         **{
-            "training.num_train_epochs": 12,
-            "training.per_device_train_batch_size": 32,
-            "training.learning_rate": 0.004,
+            "training.max_steps": 600,
+            "training.per_device_train_batch_size": 64,
+            "training.learning_rate": 0.002,
             "training.max_length": 12,
             "training.max_target_length": 12,
             "evaluation.strategy": "steps",
-            "evaluation.steps": 180,
+            "evaluation.steps": 300,
             "evaluation.per_device_eval_batch_size": 64,
             "data.validation_fraction": 0.1,
         },

@@ -37,8 +37,11 @@ async def test_two_runs_side_by_side(curves: Any, opened: Any, size: Any) -> Non
         await luthier.press("2")
         await luthier.sees("training.learning_rate", "0.0002", "0.001", "data.path")
         assert "training.num_train_epochs" not in luthier.text
-        await luthier.press("j")
+        # The line with the cursor is told in full below.
+        await luthier.press("g")
         await luthier.sees("two.json")
+        await luthier.press("G")
+        await luthier.sees("one: 0.0002, two: 0.001")
         await luthier.press("3")
         await luthier.sees("succeeded", "lowest eval_loss", "learning_rate")
         row = luthier.line_with("eval_loss")

@@ -98,9 +98,9 @@ async def test_words_search_names_reasons_and_settings(client: Any, opened: Any)
     async with opened() as luthier:
         await open_library(luthier)
         await luthier.press("slash")
-        await luthier.type("rank-stabilised")
-        await luthier.sees("1 of 6", "Best quality")
-        await luthier.misses("Smallest memory")
+        await luthier.type("rank-stabilised llm-sft")
+        await luthier.sees("1 of ", "Best quality")
+        await luthier.misses("Fastest")
         await luthier.press("escape")
         await luthier.sees("Smallest memory")
         assert luthier.app.screen.current.id == "preset:llm-sft/best-quality"

@@ -25,9 +25,11 @@ import pytest
 from textual.widgets import Input
 
 from luthier.agent.paths import Home
+from luthier.trainers.errors import LuthierError
 from luthier.tui.app import LuthierApp
 from luthier.tui.settings import InterfaceSettings
 from luthier.tui.setups import Setups
+from luthier.tui.widgets.memory_bar import MemoryBar
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
@@ -89,7 +91,7 @@ async def expert(luthier: Any) -> None:
 async def presets(luthier: Any) -> None:
     await form(luthier)
     await luthier.press("p", "j")
-    await luthier.sees("Balanced", "Smallest memory")
+    await luthier.sees("Balanced", "LoRA of rank 16")
 
 
 async def model(luthier: Any) -> None:
@@ -310,6 +312,11 @@ def real_agent(agents: ModuleType) -> Iterator[Any]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _no_estimate(self: Any, spec: Any, **options: Any) -> Any:
+    """What is free differs from machine to machine."""
+    raise LuthierError("The model is not on this machine.")
+
+
 @pytest.fixture(autouse=True)
 def frozen(real_agent: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The clock stands still, in UTC; the machine is the one of the stage."""
@@ -320,6 +327,9 @@ def frozen(real_agent: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
     monkeypatch.setattr(time, "time", lambda: stage.NOW)
     monkeypatch.setattr("luthier.agent.client.Client.hardware", lambda self: stage.report())
+    machine = "luthier.agent.host_client.HostClient.hardware"
+    monkeypatch.setattr(machine, lambda self, name: stage.report())
+    monkeypatch.setattr("luthier.agent.client.Client.estimate", _no_estimate)
     yield
     monkeypatch.undo()
     time.tzset()
@@ -333,6 +343,8 @@ async def picture(luthier: Any, scene: Scene, size: tuple[int, int]) -> None:
     await luthier.until(lambda: len(luthier.app.state.runs) == len(stage.RUNS))
     await luthier.live()
     await scene(luthier)
+    for bar in luthier.app.front.query(MemoryBar):
+        await luthier.until(lambda bar=bar: str(bar.render()).strip() or not bar.display)
     for field in luthier.app.screen.query(Input):
         field.cursor_blink = False
     await luthier.pilot.pause()

@@ -143,6 +143,8 @@ def test_from_the_first_look_to_the_last(tmux: Tmux, home: Home, tmp_path: Path)
 
     # Closing it stops nothing, nor does the death of the agent.
     tmux.press("q")
+    tmux.sees("presets and setups")
+    tmux.press("q")
     tmux.sees("1 in all", "first")
     tmux.press("q")
     tmux.sees("Luthier is closed")
@@ -162,6 +164,8 @@ def test_from_the_first_look_to_the_last(tmux: Tmux, home: Home, tmp_path: Path)
     # Another one, and both side by side.
     launch_the_demo(tmux, "second")
     tmux.sees("succeeded")
+    tmux.press("q")
+    tmux.sees("presets and setups")
     tmux.press("q")
     tmux.sees("2 in all")
     tmux.press("g", "Space", "j", "Space")

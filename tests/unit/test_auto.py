@@ -104,6 +104,8 @@ def everything(problem: Problem) -> Iterator[tuple[int, Choice]]:
 def prove(case: Case) -> int:
     """Compare with the exhaustive search on every card; returns how many comparisons."""
     problem = case.problem()
+    # Both searches estimate the same choices; each is estimated once.
+    problem.choice = cache(problem.choice)  # type: ignore[method-assign]
     tried = list(everything(problem))
     for gigabytes in CARDS:
         free = gigabytes * GIB
@@ -127,7 +129,7 @@ def test_auto_chooses_as_an_exhaustive_search_does_on_some_of_the_grid() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3000)
 def test_auto_chooses_as_an_exhaustive_search_does_on_two_thousand_cases() -> None:
     assert sum(map(prove, GRID)) == 2000
 

@@ -84,8 +84,8 @@ def test_greedy_has_no_sampling_parameters() -> None:
 _NOISY = """
 import os, sys
 from luthier.trainers.chat.channel import Channel
-from luthier.trainers.chat.protocol import Failed
-channel = Channel.from_standard_streams()
+from luthier.trainers.chat.protocol import Failed, parse_request
+channel = Channel.from_standard_streams(parse_request)
 print("a library prints")
 os.write(1, b"so does C code\\n")
 os.system("echo and a child")

@@ -9,15 +9,17 @@ class DataSection(Section):
     """Where the rows come from, and which of them are measured on."""
 
     path: str = parameter(
-        meaning="A csv, tsv, jsonl, json, parquet, arrow or SQLite file, a folder of {split} files, "
-        "or a hub id.",
+        meaning="A csv, tsv, jsonl, json, parquet, arrow or SQLite file, a folder of {split} "
+        "files, or a hub id.",
         level="beginner",
         example="data/train.jsonl",
         min_length=1,
     )
     subset: str | None = parameter(None, "Configuration of a hub dataset.")
     revision: str | None = parameter(None, "Branch, tag or commit of a hub dataset.")
-    train_split: str = parameter("train", "Split to train on; of a SQLite file its table.", min_length=1)
+    train_split: str = parameter(
+        "train", "Split to train on; of a SQLite file its table.", min_length=1
+    )
     validation_split: str | None = parameter(
         None, "Split to measure on; silent: validation, valid, dev or test when there is one."
     )

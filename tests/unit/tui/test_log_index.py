@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier.tui.log_lines import Pager, kind_of, shown, wrapped
-from luthier.tui.logs import BLOCK, LineIndex, Missing, Output, error_finder, find, words_finder
+from luthier.tui.logs import (
+    BLOCK,
+    LineIndex,
+    Missing,
+    Output,
+    error_finder,
+    find,
+    looks_wrong,
+    words_finder,
+)
 
 FETCH = 4 * BLOCK
 
@@ -234,6 +243,14 @@ def test_a_search_that_nobody_wants_any_more_ends() -> None:
 def test_lines_that_look_wrong_are_known(line: bytes, kind: str) -> None:
     assert kind_of(line) == kind
     assert bool(list(error_finder(b"fine\n" + line))) == (kind == "error")
+
+
+@given(
+    st.lists(st.sampled_from([*"aE _:.", "error", "Error", "ValueError", "KILLED", "Exception"]))
+)
+def test_lines_are_marked_where_the_search_for_errors_stops(parts: list[str]) -> None:
+    line = "".join(parts).encode()
+    assert looks_wrong(line) == any(True for _ in error_finder(line))
 
 
 # -- lines ---------------------------------------------------------------------------------------
