@@ -6,9 +6,15 @@ that grows at its right end is nearly all of it, four times a second.
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console
 from rich.control import Control
 from textual._compositor import ChopsUpdate, Compositor
+
+_RESET = "\x1b[0m"
+_STYLE = re.compile("(\x1b\\[[0-9;]*m)")
+_MOVE = re.compile("\x1b\\[[0-9;]*H")
 
 
 class ExactUpdate(ChopsUpdate):
@@ -25,7 +31,27 @@ class ExactUpdate(ChopsUpdate):
                 left, right = max(begin, first), min(end, last)
                 written.append(Control.move_to(left, y).segment.text)
                 written.append(strip.crop(left - begin, right - begin).render(console))
-        return "".join(written)
+        return without_repeats("".join(written))
+
+
+def without_repeats(written: str) -> str:
+    """The same output, in which a style that follows on itself is not set anew.
+
+    Rich ends the style of every piece, also where the next one has the same. A style takes forty
+    bytes, most of what a changed cell costs.
+    """
+    kept: list[str] = []
+    active = wanted = ""
+    for part in _STYLE.split(written):
+        if _STYLE.fullmatch(part):
+            wanted = "" if part == _RESET else part
+            continue
+        # Moves have no colour.
+        if wanted != active and part and not _MOVE.fullmatch(part):
+            kept += [_RESET if active else "", wanted]
+            active = wanted
+        kept.append(part)
+    return "".join([*kept, _RESET if active else ""])
 
 
 class ExactCompositor(Compositor):

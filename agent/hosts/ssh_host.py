@@ -85,10 +85,7 @@ class SshHost(Host):
             raise
 
     def _courier(self, connection: Connection) -> Channel:
-        return Channel(connection, [each for each in self._pythons() if each])
-
-    def _pythons(self) -> list[str]:
-        return [self.record.helper, self.record.python]
+        return Channel(connection, list(filter(None, (self.record.helper, self.record.python))))
 
     def _greet(self, channel: Channel) -> Mapping[str, Any]:
         hello = channel.ask("hello", folder=self.record.folder)

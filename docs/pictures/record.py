@@ -243,7 +243,7 @@ def _stills(recorder: Recorder) -> None:
     recorder.press("qb", "Demo")
     recorder.still("library")
     recorder.press("ql", "What may I call you?")
-    recorder.press("\x1b")
+    recorder.press("\x1b", "/ search")
     recorder.press("G", "topic")
     recorder.still("learn")
     recorder.press("q,", "Key profile")
@@ -262,7 +262,10 @@ def _data(recorder: Recorder) -> None:
             ("Why does my peg slip?", "It has worn smooth; chalk makes it hold.")]  # fmt: skip
     lines = (json.dumps({"question": ask, "reply": answer}) for ask, answer in rows)
     (recorder.work / "advice.jsonl").write_text("\n".join(lines) + "\n")
-    recorder.press("g\r", "ready", "data")
+    recorder.press("g")
+    while "llm-sft" not in recorder.terminal.text:
+        recorder.press("j")
+    recorder.press("\r", "to mend", "data")
     recorder.press("/", "words of a setting's name")
     recorder.press("data.path\rg\r", "dataset")
     recorder.until(lambda: any(each in recorder.terminal.text for each in ("other data", "sample")))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from luthier.trainers.registry import tasks
+
 if TYPE_CHECKING:
     from .conftest import Luthier
 
@@ -18,7 +20,10 @@ SET_FORM = "not of the form section.key=value. For example --set training.max_st
 
 # The text of spec.yaml, and what `luthier validate spec.yaml` says.
 SPECS: dict[str, tuple[str, str]] = {
-    "no task": ("model: {}", "spec.yaml: task is missing; choose one of llm-generic, llm-sft"),
+    "no task": (
+        "model: {}",
+        f"spec.yaml: task is missing; choose one of {', '.join(tasks())}",
+    ),
     "misspelt task": (
         "task: llm-sftt",
         "spec.yaml:1: task: There is no task 'llm-sftt'. Did you mean llm-sft?",
@@ -166,8 +171,8 @@ def test_a_wrong_spec_as_json(luthier: Luthier, text: str, sentence: str) -> Non
 def test_every_mistake_of_a_spec_is_told_at_once(luthier: Luthier) -> None:
     Path("spec.yaml").write_text("task: llm-sft\npeft: {r: 0}\n")
     assert luthier("validate", "spec.yaml").errors == [
-        "spec.yaml: model is missing",
         "spec.yaml: data is missing",
+        "spec.yaml: model is missing",
         "spec.yaml:2: peft.r must be greater than or equal to 1, not 0",
     ]
 
@@ -206,7 +211,7 @@ DATA: dict[str, tuple[str, bytes | None, str]] = {
         "file.exe",
         b"x",
         "file.exe: has the unknown extension '.exe'; write the rows as .csv, .tsv, .jsonl, .json, "
-        ".parquet",
+        ".parquet, .arrow, .feather, .sqlite, .sqlite3, .db",
     ),
     "unknown columns": (
         "columns.csv",
@@ -270,7 +275,7 @@ MISUSES = [
            "The preset llm-generic/balanced is for llm-generic, not llm-sft. List them with: "
            "luthier presets"),
     Misuse("init llm-sft -o no/such/f.yaml", "no/such/f.yaml: No such file or directory."),
-    Misuse("tasks vlm", "There is no task 'vlm'. Known tasks: llm-generic, llm-sft."),
+    Misuse("tasks vlm", f"There is no task 'vlm'. Known tasks: {', '.join(tasks())}."),
     Misuse("presets llm-sft/balancd",
            "There is no preset 'llm-sft/balancd'. Did you mean llm-sft/balanced?"),
     Misuse("chat", "Name the runs to talk to, or a model with --model."),
@@ -288,7 +293,7 @@ MISUSES = [
     Misuse("agent run --port 70000", "Invalid value for '--port': it must be less than or equal "
            "to 65535. See: luthier agent run --help"),
     Misuse("data inspect d.csv --task vlm",
-           "There is no task 'vlm'. Known tasks: llm-generic, llm-sft."),
+           f"There is no task 'vlm'. Known tasks: {', '.join(tasks())}."),
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ _AGENT = {
     "launch.host",
     "launch.share_device",
     "launch.retries",
+    "launch.send_hub_token",
     "launch.memory_limit",
     "launch.stop_deadline",
 }

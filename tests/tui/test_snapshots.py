@@ -56,6 +56,8 @@ Scene = Callable[[Any], Awaitable[None]]
 
 async def runs(luthier: Any) -> None:
     await luthier.sees("violin-notes", "dates")
+    begun = [each.id for each in stage.RUNS if each.steps]
+    await luthier.until(lambda: all(map(luthier.app.state.loss_of, begun)))
     await luthier.press("j", "space", "j", "space", "j")
 
 
@@ -344,11 +346,17 @@ async def picture(luthier: Any, scene: Scene, size: tuple[int, int]) -> None:
     await luthier.live()
     await scene(luthier)
     for bar in luthier.app.front.query(MemoryBar):
-        await luthier.until(lambda bar=bar: str(bar.render()).strip() or not bar.display)
+        await luthier.until(lambda bar=bar: not bar.display or _settled(luthier, bar))
     for field in luthier.app.screen.query(Input):
         field.cursor_blink = False
     await luthier.pilot.pause()
     compare_picture(f"{scene.__name__.replace('_', '-')}-{size[0]}x{size[1]}", luthier)
+
+
+def _settled(luthier: Any, bar: MemoryBar) -> bool:
+    """Whether the bar speaks of the form as it is now."""
+    wrong = luthier.app.front.rows.check.count
+    return ("mend what is wrong" if wrong else "not on this machine") in str(bar.render())
 
 
 def compare_picture(name: str, luthier: Any) -> None:

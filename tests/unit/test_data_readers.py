@@ -276,13 +276,15 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
         "a.txt",
         b"hello",
         "{path}: has the unknown extension '.txt'; "
-        "write the rows as .csv, .tsv, .jsonl, .json, .parquet",
+        "write the rows as .csv, .tsv, .jsonl, .json, .parquet, .arrow, .feather, .sqlite, "
+        ".sqlite3, .db",
     ),
     (
         "a",
         b"hello",
         "{path}: has the unknown extension '(none)'; "
-        "write the rows as .csv, .tsv, .jsonl, .json, .parquet",
+        "write the rows as .csv, .tsv, .jsonl, .json, .parquet, .arrow, .feather, .sqlite, "
+        ".sqlite3, .db",
     ),
 ]
 

@@ -49,7 +49,7 @@ def from_text(field: FormField, text: str) -> Any:
         return {"true": True, "false": False}.get(written.lower(), written)
     if field.kind == "choice":
         return written
-    if field.kind == "choices" or (field.kind == "mixed" and "," in written):
+    if field.kind in ("choices", "list") or (field.kind == "mixed" and "," in written):
         return _words(written)
     if field.kind == "mixed" and written in field.choices:
         return written
@@ -65,7 +65,7 @@ def to_lines(field: FormField, value: Any) -> str:
         return ""
     if field.kind == "list" and isinstance(value, list) and not any("\n" in str(v) for v in value):
         return "".join(f"{item}\n" for item in value)
-    if isinstance(value, list | dict):
+    if isinstance(value, list | dict) and field.kind != "choices":
         return dump_yaml(value)
     return to_text(field, value)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from luthier.agent.cli.starter import starter_values
 from luthier.presets import find_preset, presets
 from luthier.trainers.errors import LuthierError
 from luthier.trainers.registry import tasks
@@ -43,7 +44,7 @@ def filled(**values: Any) -> Form:
 
 @pytest.mark.parametrize("task", tasks())
 def test_every_setting_of_a_task_is_a_field_with_its_declared_default(task: str) -> None:
-    spec = build_spec({"task": task, "model": {"name_or_path": "m"}, "data": {"path": "d"}})
+    spec = build_spec(starter_values(tasks()[task]))
     written = {
         f"{section}.{key}" if isinstance(inner, dict) else section
         for section, inner in spec.model_dump().items()
@@ -51,7 +52,7 @@ def test_every_setting_of_a_task_is_a_field_with_its_declared_default(task: str)
     }
     fields = {field.key: field for field in form_fields(task)}
     assert set(fields) == written - {"task"}
-    assert fields["training.max_steps"].default == -1
+    assert fields["launch.host"].default == "local"
     assert fields["data.path"].required
     assert all(field.meaning for field in fields.values())
 
