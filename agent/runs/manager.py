@@ -352,11 +352,10 @@ class RunManager:
 
 
 def _from_spec(spec: RunSpec) -> dict[str, Any]:
-    model = getattr(spec, "model", None)
     return {
         "name": spec.name,
         "task": spec.task,
-        "model": model.name_or_path if model else "",
+        "model": spec.starts_from,
         "host": spec.launch.host,
         "shares_device": spec.launch.share_device,
     }

@@ -260,11 +260,12 @@ def _data(recorder: Recorder) -> None:
     rows = [("How do I glue a loose seam?", "Warm the glue, and clamp for a night."),
             ("Which wood is the top made of?", "Spruce, dried for five years or more."),
             ("Why does my peg slip?", "It has worn smooth; chalk makes it hold.")]  # fmt: skip
-    lines = (json.dumps({"question": ask, "reply": answer}) for ask, answer in rows)
+    lines = (json.dumps({"prompt": ask, "completion": answer}) for ask, answer in rows)
     (recorder.work / "advice.jsonl").write_text("\n".join(lines) + "\n")
     recorder.press("g")
     while "llm-sft" not in recorder.terminal.text:
         recorder.press("j")
+        recorder.settle(0.4)
     recorder.press("\r", "to mend", "data")
     recorder.press("/", "words of a setting's name")
     recorder.press("data.path\rg\r", "dataset")

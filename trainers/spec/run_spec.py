@@ -35,6 +35,11 @@ class RunSpec(Section):
         """The seed of the run's random choices."""
         return self.data.split_seed
 
+    @property
+    def starts_from(self) -> str:
+        """The model that is trained on, or the kinds of model that are tried."""
+        return ""
+
 
 class GradientSpec(RunSpec):
     """A run that trains a pretrained model by gradient descent."""
@@ -47,6 +52,10 @@ class GradientSpec(RunSpec):
     @property
     def seed(self) -> int:
         return self.training.seed
+
+    @property
+    def starts_from(self) -> str:
+        return self.model.name_or_path
 
     @model_validator(mode="after")
     def _combinations(self) -> GradientSpec:

@@ -123,9 +123,17 @@ class TabularSpec(RunSpec):
     )
 
     @property
+    def starts_from(self) -> str:
+        return ", ".join(self.estimators)
+
+    @property
     def estimators(self) -> tuple[str, ...]:
         """The kinds of model that are tried."""
         raise NotImplementedError
+
+    @property
+    def seed(self) -> int:
+        return self.search.seed
 
     @property
     def stacking(self) -> bool:
