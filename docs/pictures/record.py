@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -84,7 +85,7 @@ class Recorder:
         found = []
         for cells in self.terminal.cells():
             pieces = [self._piece(*cell) for cell in cells if cell[0]]
-            found.append(drawing.joined(pieces))
+            found.append(tuple(map(_anywhere, drawing.joined(pieces))))
         return found
 
     def _piece(self, text: str, color: str, below: str, bold: bool, italic: bool,
@@ -166,6 +167,11 @@ class Recorder:
         with suppress(LuthierError):
             client.shutdown()
         client.close()
+
+
+def _anywhere(piece: Any) -> Any:
+    """The piece without the place of this checkout, which the agent may have resolved."""
+    return replace(piece, text=piece.text.replace(f"{ROOT}/", "luthier/"))
 
 
 def _named(color: str, default: str) -> str:

@@ -135,7 +135,7 @@ def test_unknown_paths_and_methods_have_the_shape_of_every_refusal(http: httpx.C
         ("POST", "/v1/runs", '{"spec": "task: [", "source": "a.yaml"}', "a.yaml:1: not valid YAML"),
         ("POST", "/v1/validate", '{"spec": {"task": "llm-stf"}}', "Did you mean llm-sft?"),
         ("POST", "/v1/runs/none/stop", "{}", "There is no run 'none'"),
-        ("GET", "/v1/tasks/llm", None, "There is no task 'llm'"),
+        ("GET", "/v1/tasks/llm-sfd", None, "There is no task 'llm-sfd'"),
         ("GET", "/v1/events?since=-1", None, "since (query): Input should be greater than"),
     ],
 )

@@ -39,7 +39,7 @@ async def test_two_runs_side_by_side(curves: Any, opened: Any, size: Any) -> Non
         assert "training.num_train_epochs" not in luthier.text
         # The line with the cursor is told in full below.
         await luthier.press("g")
-        await luthier.sees("two.json")
+        await luthier.sees("data.path")
         await luthier.press("G")
         await luthier.sees("one: 0.0002, two: 0.001")
         await luthier.press("3")

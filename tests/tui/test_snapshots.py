@@ -75,7 +75,9 @@ async def form(luthier: Any) -> None:
 
 async def filled(luthier: Any) -> None:
     await form(luthier)
-    await luthier.press("p", "j", "enter")
+    await luthier.press("p")
+    await luthier.sees("Balanced", "Best quality")
+    await luthier.press("j", "enter")
     await luthier.sees("preset Balanced")
     screen = luthier.app.screen
     screen.rows.set("data.path", str(Path.cwd() / "advice.jsonl"))

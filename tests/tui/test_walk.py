@@ -194,7 +194,7 @@ def launch_the_demo(tmux: Tmux, name: str) -> None:
     tmux.sees("presets and setups", "Demo")
     tmux.press("g", "n")
     tmux.sees("new run", "Supervised fine-tuning", "ready")
-    rate = "0.004" if name == "first" else "0.002"
+    rate = "4e-3" if name == "first" else "2e-3"
     tmux.press("e")
     tmux.sees("all settings")
     change(tmux, "name", name)

@@ -16,12 +16,23 @@ from textual.widgets.option_list import Option
 
 from luthier.agent.text import printable
 from luthier.presets import presets
-from luthier.trainers.registry import Task, tasks
+from luthier.trainers.registry import Family, Task, tasks
 
 from ..setups import LastUsed
 from .options import Options
 
 LAST = "last"
+
+
+_HEADINGS: dict[Family, str] = {
+    "language model": "Language models",
+    "preference": "Preferences",
+    "text": "Texts",
+    "sentence embedding": "Sentence embeddings",
+    "image": "Images",
+    "vision-language": "Pictures and words",
+    "tabular": "Tables",
+}
 
 
 class TaskBrowser(Horizontal):
@@ -69,7 +80,7 @@ class TaskBrowser(Horizontal):
         for task in sorted(tasks().values(), key=lambda task: task.family):
             if task.family != family:
                 family = task.family
-                options.add_option(Option(f"{family.capitalize()}s", disabled=True))
+                options.add_option(Option(_HEADINGS[family], disabled=True))
             options.add_option(Option(f"  {task.title}", id=task.id))
         options.go_to(None)
         options.focus()
