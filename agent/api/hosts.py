@@ -153,7 +153,10 @@ async def remove_host(
         )
     if clean:
         runs = [run.id for run in parts.runs.runs() if run.host == host.name]
-        await asyncio.to_thread(clean_host, host, runs)
+        try:
+            await asyncio.to_thread(clean_host, host, runs)
+        except HostError as error:
+            raise ApiError(409, str(error), hint="Forget it without cleaning: --keep.") from error
     await parts.runs.give_up(host.name)
     await asyncio.to_thread(parts.hosts.remove, host.name)
 

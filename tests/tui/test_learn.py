@@ -69,9 +69,7 @@ def test_every_topic_of_the_plan_has_a_short_page() -> None:
         assert max(map(len, topic.text.splitlines())) <= 110, topic.id
 
 
-def test_every_beginners_setting_of_language_models_has_a_page() -> (
-    None
-):
+def test_every_beginners_setting_of_language_models_has_a_page() -> None:
     fields = {field.key: field for task in tasks() for field in form_fields(task)}
     named = [key for topic in topics() for key in topic.settings]
     assert set(named) <= set(fields)
