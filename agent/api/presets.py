@@ -22,7 +22,7 @@ Kind = Annotated[
 ]
 
 
-@router.get("/presets")
+@router.get("/presets", responses=replies(404))
 def list_presets(
     parts: Parts, task: Annotated[str | None, Query(description="Only this task's.")] = None
 ) -> list[Preset]:

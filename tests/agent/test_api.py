@@ -31,8 +31,8 @@ from luthier.agent.errors import RefusedError
 if TYPE_CHECKING:
     from .conftest import RealAgent, Workshop
 
-# They never end, end the agent, or load a model.
-_LEFT_OUT = r"^/v1/events$|^/v1/shutdown$|^/v1/chats$|^/openai/v1/chat/completions$"
+# They never end, end the agent, load a model, or wait for a host that is not there.
+_LEFT_OUT = r"^/v1/events$|^/v1/shutdown$|^/v1/chats$|^/openai/v1/chat/completions$|/hosts/"
 _EXAMPLES = 20
 _REQUEST = {"method", "url", "params", "json", "data", "headers"}
 _CHECKS = [
