@@ -8,6 +8,7 @@ import pytest
 _SPREAD = {"test_every_task.py"}
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of a file stay in one process, where they share agents, models and runs."""
     for item in items:

@@ -61,7 +61,7 @@ async def test_a_wrong_key_profile_is_told_and_not_kept(
         luthier.app.screen.query_one("#set-keys", Input).focus()
         await luthier.type("none.yaml")
         await luthier.press("enter")
-        await luthier.sees("the key profile does not exist")
+        await luthier.sees("none.yaml: the key", "profile does")
         assert kept(real_agent) == ""
         (real_agent.home.path / "none.yaml").write_text("runs.quit: ctrl+x\n")
         await luthier.press("enter")
