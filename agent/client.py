@@ -8,36 +8,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, TypeAdapter
-
+from .chat_client import ChatClient
 from .connection import Connection
 from .errors import LostError, UnavailableError
 from .host_client import HostClient
 from .models import (
     AgentStatus,
-    BatchReply,
-    BatchRequest,
-    Chat,
     DeviceWish,
     EstimateReply,
     EstimateRequest,
     FileInfo,
     FitReply,
     FitRequest,
-    GenerateChunk,
-    GenerateRequest,
     HardwareSample,
     HostReport,
     Message,
-    OpenChatRequest,
     PredictChunk,
     PredictRequest,
-    Preset,
-    PresetProblems,
-    PresetText,
     Run,
     RunDetail,
     Series,
@@ -48,10 +38,10 @@ from .models import (
     ValidateReply,
 )
 from .paths import Home
+from .preset_client import PresetClient
 from .sse import decode_events
 from .states import RunState
 
-_Model = TypeVar("_Model", bound=BaseModel)
 # The agent sends a comment every 15 seconds; silence for longer means that it is gone.
 _STREAM_SILENCE_SECONDS = 45.0
 _RETURN_SECONDS = 10.0
@@ -105,6 +95,16 @@ class Client:
         """Requests about the hosts that runs can execute on."""
         return HostClient(self._connection)
 
+    @cached_property
+    def presets(self) -> PresetClient:
+        """Requests about the ready parts of specs."""
+        return PresetClient(self._connection)
+
+    @cached_property
+    def chats(self) -> ChatClient:
+        """Requests about loaded models and what they are asked."""
+        return ChatClient(self._connection)
+
     def close(self) -> None:
         """Close the connection; runs and the agent go on."""
         self._connection.close()
@@ -113,7 +113,7 @@ class Client:
 
     def status(self) -> AgentStatus:
         """How the agent is."""
-        return self._get("/v1/status", AgentStatus)
+        return self._connection.get("/v1/status", AgentStatus)
 
     def shutdown(self) -> None:
         """End the agent; runs go on and the next agent adopts them."""
@@ -121,44 +121,15 @@ class Client:
 
     def tasks(self) -> list[TaskInfo]:
         """Everything that can be trained."""
-        return self._list("/v1/tasks", TaskInfo)
+        return self._connection.get_all("/v1/tasks", TaskInfo)
 
     def task(self, task_id: str) -> TaskDetail:
         """One task with the JSON schema of its settings."""
-        return self._get(f"/v1/tasks/{quote(task_id, safe='')}", TaskDetail)
-
-    def presets(self, task: str | None = None) -> list[Preset]:
-        """The ready parts of specs, one's own among them; those of one task, or all."""
-        return self._list("/v1/presets", Preset, {"task": task})
-
-    def preset(self, name: str) -> Preset:
-        """One preset by its name, such as llm-sft/balanced."""
-        return self._get(_preset_path(name), Preset)
-
-    def preset_text(self, name: str) -> str:
-        """A preset as YAML; of one's own the very file."""
-        return self._get(f"{_preset_path(name)}/text", PresetText).text
-
-    def preset_problems(self) -> PresetProblems:
-        """What is wrong with one's own presets."""
-        return self._get("/v1/presets/problems", PresetProblems)
-
-    def copy_preset(self, name: str, new: str) -> Preset:
-        """Make a preset of one's own; ``new`` is TASK/NAME, or NAME for the same task."""
-        return self._post(f"{_preset_path(name)}/copy", Preset, {"name": new})
-
-    def write_preset(self, name: str, text: str) -> Preset:
-        """Keep YAML text as a preset of one's own."""
-        response = self._connection.request("PUT", _preset_path(name), json={"text": text})
-        return Preset.model_validate_json(response.content)
-
-    def remove_preset(self, name: str) -> None:
-        """Delete a preset of one's own."""
-        self._connection.request("DELETE", _preset_path(name))
+        return self._connection.get(f"/v1/tasks/{quote(task_id, safe='')}", TaskDetail)
 
     def hardware(self) -> HostReport:
         """The hardware of this host now."""
-        return self._get("/v1/hardware", HostReport)
+        return self._connection.get("/v1/hardware", HostReport)
 
     # -- runs --------------------------------------------------------------------------------
 
@@ -172,7 +143,7 @@ class Client:
     ) -> ValidateReply:
         """The resolved spec, without queueing it."""
         body = _spec_body(spec, source, overrides, working_directory)
-        return self._post("/v1/validate", ValidateReply, body)
+        return self._connection.send("POST", "/v1/validate", ValidateReply, body)
 
     def submit(
         self,
@@ -191,7 +162,7 @@ class Client:
             working_directory: where relative paths in the spec start; silent: the current folder.
         """
         body = _spec_body(spec, source, overrides, working_directory)
-        return self._post("/v1/runs", RunDetail, body)
+        return self._connection.send("POST", "/v1/runs", RunDetail, body)
 
     def estimate(
         self,
@@ -217,7 +188,9 @@ class Client:
         body = _spec_body(spec, source, overrides, working_directory)
         request = EstimateRequest(**body, host=host, device=device or DeviceWish(), data=data)
         path = "/v1/estimate/exact" if exact else "/v1/estimate"
-        return self._post(path, EstimateReply, request.model_dump(), timeout=None)
+        return self._connection.send(
+            "POST", path, EstimateReply, request.model_dump(), timeout=None
+        )
 
     def fit(
         self,
@@ -240,28 +213,32 @@ class Client:
         request = FitRequest(
             **body, host=host, device=device or DeviceWish(), data=data, keep=list(keep)
         )
-        return self._post("/v1/fit", FitReply, request.model_dump(), timeout=None)
+        return self._connection.send(
+            "POST", "/v1/fit", FitReply, request.model_dump(), timeout=None
+        )
 
     def runs(self, states: Iterable[RunState] = (), *, limit: int | None = None) -> list[Run]:
         """Runs, newest first; of the given states only, when there are any."""
         params = {"state": [state.value for state in states] or None, "limit": limit}
-        return self._list("/v1/runs", Run, params)
+        return self._connection.get_all("/v1/runs", Run, params)
 
     def run(self, run: str) -> RunDetail:
         """One run with its spec."""
-        return self._get(_run_path(run), RunDetail)
+        return self._connection.get(_run_path(run), RunDetail)
 
     def stop(self, run: str, *, now: bool = False) -> Run:
         """Ask a run to end: with a checkpoint, or ``now`` without."""
-        return self._post(_run_path(run, "stop"), Run, {"now": now})
+        return self._connection.send("POST", _run_path(run, "stop"), Run, {"now": now})
 
     def resume(self, run: str, *, overrides: Sequence[str] = ()) -> Run:
         """Queue a finished run again; it goes on from its last checkpoint."""
-        return self._post(_run_path(run, "resume"), Run, {"overrides": list(overrides)})
+        return self._connection.send(
+            "POST", _run_path(run, "resume"), Run, {"overrides": list(overrides)}
+        )
 
     def move(self, run: str, position: int) -> Run:
         """Put a waiting run at that place of its host's queue, 0 first."""
-        return self._post(_run_path(run, "move"), Run, {"position": position})
+        return self._connection.send("POST", _run_path(run, "move"), Run, {"position": position})
 
     def remove(self, run: str) -> None:
         """Delete a finished run and its folder."""
@@ -274,7 +251,7 @@ class Client:
     ) -> list[StoredEvent]:
         """Worker events with numbers above ``after``, oldest first."""
         params = {"after": after, "limit": limit, "kind": list(kinds) or None}
-        return self._list(_run_path(run, "events"), StoredEvent, params)
+        return self._connection.get_all(_run_path(run, "events"), StoredEvent, params)
 
     def log(
         self,
@@ -301,7 +278,7 @@ class Client:
 
     def series(self, run: str) -> list[SeriesInfo]:
         """The metrics of a run."""
-        return self._list(_run_path(run, "metrics"), SeriesInfo)
+        return self._connection.get_all(_run_path(run, "metrics"), SeriesInfo)
 
     def points(
         self,
@@ -314,20 +291,20 @@ class Client:
     ) -> Series:
         """One metric in at most about ``points`` buckets, between two steps when given."""
         params = {"points": points, "first": first, "last": last}
-        return self._get(_run_path(run, "metrics", name), Series, params)
+        return self._connection.get(_run_path(run, "metrics", name), Series, params)
 
     def samples(self, run: str, *, after: int = 0, limit: int = 1000) -> list[StoredEvent]:
         """Texts that the model wrote at evaluations, oldest first."""
         params = {"after": after, "limit": limit}
-        return self._list(_run_path(run, "samples"), StoredEvent, params)
+        return self._connection.get_all(_run_path(run, "samples"), StoredEvent, params)
 
     def hardware_history(self, run: str) -> list[HardwareSample]:
         """Hardware samples taken while the run was active, oldest first."""
-        return self._list(_run_path(run, "hardware"), HardwareSample)
+        return self._connection.get_all(_run_path(run, "hardware"), HardwareSample)
 
     def files(self, run: str) -> list[FileInfo]:
         """The files of the run folder."""
-        return self._list(_run_path(run, "files"), FileInfo)
+        return self._connection.get_all(_run_path(run, "files"), FileInfo)
 
     def download(self, run: str, path: str) -> Iterator[bytes]:
         """A file of the run folder in pieces; ``path`` as ``files`` tells it."""
@@ -392,84 +369,16 @@ class Client:
                         ) from None
                     time.sleep(_AGAIN_SECONDS)
 
-    # -- chats -------------------------------------------------------------------------------
-
-    def open_chat(self, request: OpenChatRequest, *, wait: bool = False) -> Chat:
-        """Load a chat worker; with ``wait`` return once it is loaded, or has failed."""
-        response = self._connection.request(
-            "POST", "/v1/chats", params={"wait": wait}, json=request.model_dump(), timeout=None
-        )
-        return Chat.model_validate_json(response.content)
-
-    def chats(self) -> list[Chat]:
-        """The loaded chat workers."""
-        return self._list("/v1/chats", Chat)
-
-    def chat(self, chat_id: str) -> Chat:
-        """One chat worker."""
-        return self._get(f"/v1/chats/{quote(chat_id, safe='')}", Chat)
-
-    def close_chat(self, chat_id: str) -> None:
-        """End a chat worker, which gives its memory back."""
-        self._connection.request("DELETE", f"/v1/chats/{quote(chat_id, safe='')}")
-
-    def generate(self, chat_id: str, request: GenerateRequest) -> Iterator[GenerateChunk]:
-        """An answer in pieces as they are written; the last one has ``finish``."""
-        with self._connection.opened(
-            "POST",
-            f"/v1/chats/{quote(chat_id, safe='')}/generate",
-            json=request.model_dump(),
-            timeout=None,
-            stream=True,
-        ) as response:
-            for event in decode_events(response.iter_lines()):
-                yield GenerateChunk.model_validate_json(event.data)
-
-    def stop_generation(self, chat_id: str) -> None:
-        """End the answer that is being written; its stream ends with ``cancelled``."""
-        self._connection.request("POST", f"/v1/chats/{quote(chat_id, safe='')}/cancel")
-
-    def batch(self, chat_id: str, request: BatchRequest) -> BatchReply:
-        """Answers to many conversations at once."""
-        path = f"/v1/chats/{quote(chat_id, safe='')}/batch"
-        return self._post(path, BatchReply, request.model_dump(), timeout=None)
-
     # -- predictions -------------------------------------------------------------------------
 
     def predict(self, run: str, request: PredictRequest) -> Iterator[PredictChunk]:
         """Predictions as they are made: first the total, then one a piece, last ``finish``."""
-        with self._connection.opened(
-            "POST", _run_path(run, "predict"), json=request.model_dump(), timeout=None, stream=True
-        ) as response:
-            for event in decode_events(response.iter_lines()):
-                yield PredictChunk.model_validate_json(event.data)
-
-    # -- how it is asked ---------------------------------------------------------------------
-
-    def _get(self, path: str, model: type[_Model], params: dict[str, Any] | None = None) -> _Model:
-        response = self._connection.request("GET", path, params=params)
-        return model.model_validate_json(response.content)
-
-    def _list(
-        self, path: str, model: type[_Model], params: dict[str, Any] | None = None
-    ) -> list[_Model]:
-        response = self._connection.request("GET", path, params=params)
-        return TypeAdapter(list[model]).validate_json(response.content)  # type: ignore[valid-type]
-
-    def _post(
-        self, path: str, model: type[_Model], body: Any, timeout: float | None = 60.0
-    ) -> _Model:
-        response = self._connection.request("POST", path, json=body, timeout=timeout)
-        return model.model_validate_json(response.content)
+        path = _run_path(run, "predict")
+        return self._connection.stream(path, PredictChunk, request.model_dump())
 
 
 def _run_path(run: str, *rest: str) -> str:
     return "/v1/runs/" + "/".join(quote(part, safe="") for part in (run, *rest))
-
-
-def _preset_path(name: str) -> str:
-    task, _, kind = name.partition("/")
-    return f"/v1/presets/{quote(task, safe='')}/{quote(kind, safe='+')}"
 
 
 def _spec_body(

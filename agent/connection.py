@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from .errors import AgentError, LostError, RefusedError, UnavailableError
 from .models import ErrorReply
 from .paths import Home
+from .sse import decode_events
 from .starting import check_socket, ensure_agent
 
+_Model = TypeVar("_Model", bound=BaseModel)
 _SECONDS = 60.0
 
 
@@ -53,6 +55,37 @@ class Connection:
         """
         with self.opened(method, path, json=json, params=params, timeout=timeout) as response:
             return response
+
+    def get(self, path: str, model: type[_Model], params: dict[str, Any] | None = None) -> _Model:
+        """Ask for one thing. Raises like request."""
+        return model.model_validate_json(self.request("GET", path, params=params).content)
+
+    def get_all(
+        self, path: str, model: type[_Model], params: dict[str, Any] | None = None
+    ) -> list[_Model]:
+        """Ask for many things of a kind. Raises like request."""
+        response = self.request("GET", path, params=params)
+        return TypeAdapter(list[model]).validate_json(response.content)  # type: ignore[valid-type]
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        model: type[_Model],
+        body: Any = None,
+        *,
+        params: dict[str, Any] | None = None,
+        timeout: float | None = _SECONDS,
+    ) -> _Model:
+        """Send something and return the answer to it. Raises like request."""
+        response = self.request(method, path, json=body, params=params, timeout=timeout)
+        return model.model_validate_json(response.content)
+
+    def stream(self, path: str, model: type[_Model], body: Any) -> Iterator[_Model]:
+        """Send something and return the answers to it as they come. Raises like request."""
+        with self.opened("POST", path, json=body, timeout=None, stream=True) as response:
+            for event in decode_events(response.iter_lines()):
+                yield model.model_validate_json(event.data)
 
     @contextmanager
     def opened(

@@ -21,7 +21,6 @@ from .models import (
     SetupLine,
     SetupRequest,
 )
-from .sse import decode_events
 
 Secrets = Mapping[Literal["passphrase", "password"], Mapping[str, str]]
 
@@ -34,13 +33,11 @@ class HostClient:
 
     def all(self) -> list[HostInfo]:
         """The hosts, the agent's own first."""
-        response = self._connection.request("GET", "/v1/hosts")
-        return TypeAdapter(list[HostInfo]).validate_json(response.content)
+        return self._connection.get_all("/v1/hosts", HostInfo)
 
     def get(self, name: str) -> HostInfo:
         """One host."""
-        response = self._connection.request("GET", _path(name))
-        return HostInfo.model_validate_json(response.content)
+        return self._connection.get(_path(name), HostInfo)
 
     def add(
         self,
@@ -53,8 +50,7 @@ class HostClient:
     ) -> HostInfo:
         """Add a host or change one; nothing is connected yet."""
         body = HostRequest(target=target, folder=folder, offline=offline, cpu_slots=cpu_slots)
-        response = self._connection.request("PUT", _path(name), json=body.model_dump())
-        return HostInfo.model_validate_json(response.content)
+        return self._connection.send("PUT", _path(name), HostInfo, body.model_dump())
 
     def connect(
         self,
@@ -75,10 +71,8 @@ class HostClient:
         body = HostAnswers.model_validate(
             {"accept": list(accept), "secrets": secrets or {}, "agent_socket": agent_socket}
         )
-        response = self._connection.request(
-            "POST", _path(name, "connect"), json=body.model_dump(), timeout=None
-        )
-        return HostConnection.model_validate_json(response.content)
+        path = _path(name, "connect")
+        return self._connection.send("POST", path, HostConnection, body.model_dump(), timeout=None)
 
     def check(self, name: str) -> list[HostCheck]:
         """Look at everything that a run there needs."""
@@ -87,19 +81,14 @@ class HostClient:
 
     def hardware(self, name: str) -> HostReport:
         """The hardware of a host now."""
-        response = self._connection.request("GET", "/v1/hardware", params={"host": name})
-        return HostReport.model_validate_json(response.content)
+        return self._connection.get("/v1/hardware", HostReport, {"host": name})
 
     def set_up(
         self, name: str, *, python: str | None = None, wheels: str | None = None
     ) -> Iterator[SetupLine]:
         """Give a host a Python that can train; yields how it goes, the end last."""
         body = SetupRequest(python=python, wheels=wheels)
-        with self._connection.opened(
-            "POST", _path(name, "setup"), json=body.model_dump(), timeout=None, stream=True
-        ) as response:
-            for event in decode_events(response.iter_lines()):
-                yield SetupLine.model_validate_json(event.data)
+        return self._connection.stream(_path(name, "setup"), SetupLine, body.model_dump())
 
     def remove(self, name: str, *, clean: bool = True, force: bool = False) -> None:
         """Forget a host; with ``clean`` delete what lies there, with ``force`` give up its runs."""
@@ -109,10 +98,9 @@ class HostClient:
     def fetch(self, run: str, patterns: Sequence[str] = ()) -> list[str]:
         """Bring files of a run here from its host; their paths within the run folder."""
         body = FetchRequest(patterns=list(patterns)) if patterns else FetchRequest()
-        response = self._connection.request(
-            "POST", f"/v1/runs/{quote(run, safe='')}/fetch", json=body.model_dump(), timeout=None
-        )
-        return FetchReply.model_validate_json(response.content).files
+        path = f"/v1/runs/{quote(run, safe='')}/fetch"
+        reply = self._connection.send("POST", path, FetchReply, body.model_dump(), timeout=None)
+        return reply.files
 
 
 def _path(name: str, *rest: str) -> str:

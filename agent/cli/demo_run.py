@@ -85,7 +85,7 @@ def compare(client: Client, chat: Chat, run: Run) -> Comparison:
 
     def ask(voice: str) -> list[str]:
         request = BatchRequest(conversations=conversations, voice=voice, sampling=sampling)
-        return client.batch(chat.id, request).texts
+        return client.chats.batch(chat.id, request).texts
 
     if BASE not in chat.voices or run.id not in chat.voices:
         raise LuthierError(f"The chat has {', '.join(chat.voices)}, but not base and {run.id}.")

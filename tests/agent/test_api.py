@@ -235,7 +235,7 @@ def test_tasks_and_presets_are_told(client: Client) -> None:
     assert {"llm-generic", "llm-sft"} <= known
     detail = client.task("llm-sft")
     assert "training" in detail.parameters["properties"]
-    assert {preset.task for preset in client.presets()} == known
+    assert {preset.task for preset in client.presets.all()} == known
 
 
 def test_agent_loads_no_heavy_library() -> None:

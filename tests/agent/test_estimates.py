@@ -229,33 +229,33 @@ def test_a_worker_whose_client_goes_away_ends_and_nothing_waits_for_it(
 
 
 def test_presets_are_listed_shown_copied_changed_checked_and_deleted(asked: Client) -> None:
-    everything = asked.presets()
+    everything = asked.presets.all()
     assert {preset.task for preset in everything} >= {"llm-sft", "llm-generic"}
-    assert all(preset.task == "llm-sft" for preset in asked.presets("llm-sft"))
-    balanced = asked.preset("llm-sft/balanced")
+    assert all(preset.task == "llm-sft" for preset in asked.presets.all("llm-sft"))
+    balanced = asked.presets.get("llm-sft/balanced")
     assert balanced.purpose
     assert not balanced.own
-    mine = asked.copy_preset("llm-sft/balanced+llama", "mine")
+    mine = asked.presets.copy("llm-sft/balanced+llama", "mine")
     assert (mine.name, mine.own) == ("llm-sft/mine", True)
     assert mine.settings["peft"]["target_modules"][0] == "q_proj"
-    text = asked.preset_text("llm-sft/mine")
+    text = asked.presets.text("llm-sft/mine")
     assert text.startswith("# From llm-sft/balanced+llama.")
-    changed = asked.write_preset("llm-sft/mine", text.replace("r: 16", "r: 8"))
+    changed = asked.presets.write("llm-sft/mine", text.replace("r: 16", "r: 8"))
     assert changed.settings["peft"]["r"] == 8
-    assert asked.preset_problems().model_dump() == {"checked": 1, "problems": []}
-    asked.remove_preset("llm-sft/mine")
+    assert asked.presets.problems().model_dump() == {"checked": 1, "problems": []}
+    asked.presets.remove("llm-sft/mine")
     with pytest.raises(RefusedError) as caught:
-        asked.preset("llm-sft/mine")
+        asked.presets.get("llm-sft/mine")
     assert caught.value.status == 404
 
 
 def test_what_cannot_be_done_to_presets_is_refused(asked: Client) -> None:
     for work, sentence in (
-        (lambda: asked.presets("llm-stf"), "There is no task 'llm-stf'"),
-        (lambda: asked.preset("llm-sft/balansed"), "Did you mean llm-sft/balanced?"),
-        (lambda: asked.copy_preset("llm-sft/balanced", "A B"), "will not do"),
-        (lambda: asked.write_preset("llm-sft/mine", "title: A"), "purpose is missing"),
-        (lambda: asked.remove_preset("llm-sft/balanced"), "not yours to delete"),
+        (lambda: asked.presets.all("llm-stf"), "There is no task 'llm-stf'"),
+        (lambda: asked.presets.get("llm-sft/balansed"), "Did you mean llm-sft/balanced?"),
+        (lambda: asked.presets.copy("llm-sft/balanced", "A B"), "will not do"),
+        (lambda: asked.presets.write("llm-sft/mine", "title: A"), "purpose is missing"),
+        (lambda: asked.presets.remove("llm-sft/balanced"), "not yours to delete"),
     ):
         with pytest.raises(RefusedError) as caught:
             work()

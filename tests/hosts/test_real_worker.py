@@ -90,7 +90,7 @@ def test_the_demo_trains_there(far: Far, trained: RunDetail) -> None:
 
 def test_it_is_chatted_with_there(far: Far, trained: RunDetail, wait: Callable[..., Any]) -> None:
     client = far.agent.client
-    chat = client.open_chat(OpenChatRequest(runs=[trained.id]), wait=True)
+    chat = client.chats.open(OpenChatRequest(runs=[trained.id]), wait=True)
     assert (chat.state, chat.voices, chat.error) == ("ready", ["base", trained.id], "")
     log = far.folder / "chats" / f"{chat.id}.log"
     assert log.exists()
@@ -98,7 +98,7 @@ def test_it_is_chatted_with_there(far: Far, trained: RunDetail, wait: Callable[.
         messages=[ChatMessage(role="user", content="March 4, 2025")],
         sampling=Sampling(setting="deterministic", max_new_tokens=12),
     )
-    pieces = list(client.generate(chat.id, request))
+    pieces = list(client.chats.generate(chat.id, request))
     assert pieces[-1].finish in ("stop", "length")
     text = "".join(piece.text for piece in pieces)
     assert text
@@ -115,12 +115,12 @@ def test_it_is_chatted_with_there(far: Far, trained: RunDetail, wait: Callable[.
             max_tokens=12,
         )
     assert answer.choices[0].message.content == text
-    long = client.generate(chat.id, request.model_copy(update={"sampling": _long()}))
+    long = client.chats.generate(chat.id, request.model_copy(update={"sampling": _long()}))
     next(long)
-    threading.Thread(target=client.stop_generation, args=(chat.id,)).start()
+    threading.Thread(target=client.chats.stop, args=(chat.id,)).start()
     assert [piece.finish for piece in long][-1] in ("cancelled", "stop")
     pid = _chat_worker(far)
-    client.close_chat(chat.id)
+    client.chats.close(chat.id)
     wait(lambda: not os.path.exists(f"/proc/{pid}"))
 
 

@@ -220,10 +220,10 @@ async def test_stopping_leaving_and_an_agent_that_dies(
     async with chatting(opened, ENDLESS) as luthier:
         screen = luthier.app.screen
         talk = screen._talk
-        await luthier.until(lambda: client.chats())
+        await luthier.until(lambda: client.chats.all())
         await luthier.press("escape")
         await luthier.sees("The model is not loaded.", "enter tries again.")
-        await luthier.until(lambda: not client.chats())
+        await luthier.until(lambda: not client.chats.all())
         await luthier.type("hello")
         await luthier.press("enter")
         await luthier.sees("› hello", "256 tokens", "cut at max_new_tokens", seconds=120)
@@ -262,12 +262,12 @@ async def test_stopping_leaving_and_an_agent_that_dies(
         await luthier.misses("Ask something")
         luthier.app.open_chat([ENDLESS])
         await luthier.sees("to endless", seconds=120)
-        (chat,) = client.chats()
-        await luthier.until(lambda: client.chat(chat.id).state == "ready")
+        (chat,) = client.chats.all()
+        await luthier.until(lambda: client.chats.get(chat.id).state == "ready")
         await luthier.press("escape", "h", "enter")
         await luthier.sees("tokens, stopped")
         turns = luthier.app.screen._talk.conversation.turns
         assert [turn.prompt for turn in turns] == ["hello", "more"]
         await luthier.press("X")
-        await luthier.until(lambda: not client.chats())
+        await luthier.until(lambda: not client.chats.all())
         await luthier.misses("Ask something")

@@ -22,14 +22,14 @@ class Opened:
 
 def open_chat(client: Client, request: OpenChatRequest) -> Opened:
     """Open a chat without waiting for its model. Raises LuthierError when it cannot be."""
-    before = {chat.id for chat in client.chats()}
-    chat = client.open_chat(request)
+    before = {chat.id for chat in client.chats.all()}
+    chat = client.chats.open(request)
     return Opened(chat, chat.id not in before)
 
 
 def loaded_chat(client: Client, request: OpenChatRequest) -> Chat:
     """The same chat once its model is there. Raises LuthierError when it cannot be loaded."""
-    chat = client.open_chat(request, wait=True)
+    chat = client.chats.open(request, wait=True)
     if chat.state == "failed":
         raise LuthierError(f"{chat.model} cannot be loaded: {chat.error}")
     return chat

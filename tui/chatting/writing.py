@@ -102,9 +102,9 @@ def write(
 
 def _read(client: Client, chat_id: str, request: GenerateRequest, writing: Writing) -> None:
     told = False
-    for piece in client.generate(chat_id, request):
+    for piece in client.chats.generate(chat_id, request):
         writing.add(piece)
         if writing.stopped and not told and piece.finish is None:
             # Whoever stopped it may have told the agent before it had begun with the answer.
-            client.stop_generation(chat_id)
+            client.chats.stop(chat_id)
             told = True

@@ -296,8 +296,8 @@ class ChatBase(LuthierScreen):
 
 def close(client: Client, chat_id: str) -> None:
     """End a chat, which gives its memory back."""
-    client.close_chat(chat_id)
+    client.chats.close(chat_id)
 
 
 def _cancel(client: Client, chat_id: str) -> None:
-    client.stop_generation(chat_id)
+    client.chats.stop(chat_id)

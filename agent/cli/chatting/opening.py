@@ -43,16 +43,16 @@ def opened_chat(
     """
     named = _model_called(model) if model else None
     request = OpenChatRequest(runs=list(runs), model=named, offline=offline)
-    loaded = {chat.id for chat in here.client.chats()}
+    loaded = {chat.id for chat in here.client.chats.all()}
     with here.busy(f"Loading {model or 'the model'} ..."):
-        chat = here.client.open_chat(request, wait=True)
+        chat = here.client.chats.open(request, wait=True)
     try:
         if chat.state == "failed":
             raise LuthierError(f"The chat with {chat.model} cannot start: {chat.error}")
         yield chat
     finally:
         if chat.id not in loaded and not stay:
-            here.client.close_chat(chat.id)
+            here.client.chats.close(chat.id)
 
 
 def answering(
@@ -61,7 +61,7 @@ def answering(
     """An answer in pieces. The first ctrl-c ends it gently, the second interrupts."""
     request = GenerateRequest(messages=messages, voice=voice, sampling=sampling)
     with _stopped_by_interrupt(here.home, chat.id):
-        yield from here.client.generate(chat.id, request)
+        yield from here.client.chats.generate(chat.id, request)
 
 
 def _model_called(name: str) -> str:
@@ -89,7 +89,7 @@ def _stopped_by_interrupt(home: Home, chat_id: str) -> Iterator[None]:
         # A connection of its own: the other one is being read right now. Where there is nothing
         # left to stop, whoever reads the answer learns why.
         with suppress(LuthierError), Client(home, start=False) as client:
-            client.stop_generation(chat_id)
+            client.chats.stop(chat_id)
 
     def interrupted(_: int, __: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)

@@ -47,22 +47,22 @@ def test_a_run_s_result_is_chatted_with(
     # The stand-in worker trains nothing; this is what a real one leaves.
     write_adapter(Path(run.folder) / "artifacts" / "adapter", model, 1)
 
-    chat = client.open_chat(OpenChatRequest(runs=["violin"]))
-    wait(lambda: client.chat(chat.id).state, lambda state: state != "loading", 120)
-    chat = client.chat(chat.id)
+    chat = client.chats.open(OpenChatRequest(runs=["violin"]))
+    wait(lambda: client.chats.get(chat.id).state, lambda state: state != "loading", 120)
+    chat = client.chats.get(chat.id)
     assert (chat.state, chat.voices, chat.error) == ("ready", ["base", run.id], "")
-    assert [each.id for each in client.chats()] == [chat.id]
+    assert [each.id for each in client.chats.all()] == [chat.id]
 
-    pieces = list(client.generate(chat.id, _ask("hello")))
+    pieces = list(client.chats.generate(chat.id, _ask("hello")))
     assert pieces[-1].finish == "length"
     text = "".join(piece.text for piece in pieces)
     conversations = [_ask("hello").messages] * 3
-    answers = client.batch(
+    answers = client.chats.batch(
         chat.id, BatchRequest(conversations=conversations, sampling=_ask("").sampling)
     )
     assert answers.texts == [text] * 3
 
-    long = client.generate(chat.id, _ask("hello", max_new_tokens=4000))
+    long = client.chats.generate(chat.id, _ask("hello", max_new_tokens=4000))
     next(long)
     stopper = threading.Thread(target=_stop, args=(real_agent, chat.id))
     stopper.start()
@@ -86,15 +86,15 @@ def test_a_run_s_result_is_chatted_with(
         for child in psutil.Process(real_agent.process.pid).children()
         if "luthier.trainers.chat.worker" in child.cmdline()
     )
-    client.close_chat(chat.id)
+    client.chats.close(chat.id)
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     with pytest.raises(RefusedError, match="There is no chat"):
-        client.chat(chat.id)
+        client.chats.get(chat.id)
 
 
 def _stop(agent: RealAgent, chat_id: str) -> None:
     with Client(agent.home, start=False) as other:
-        other.stop_generation(chat_id)
+        other.chats.stop(chat_id)
 
 
 def _is_asked(client: openai.OpenAI, expected: str) -> None:
@@ -117,7 +117,7 @@ def test_a_killed_agent_leaves_no_chat_worker(
 ) -> None:
     write_model(tmp_path / "model")
     client = real_agent.start()
-    client.open_chat(OpenChatRequest(model=str(tmp_path / "model")))
+    client.chats.open(OpenChatRequest(model=str(tmp_path / "model")))
     assert real_agent.process
     agent = psutil.Process(real_agent.process.pid)
     (worker,) = wait(agent.children)
