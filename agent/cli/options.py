@@ -10,7 +10,7 @@ import typer
 from .completion import complete_runs, complete_tasks
 
 
-def flag(*names: str, help: str) -> Any:  # noqa: A002 - typer's own word
+def flag(*names: str, help: str) -> Any:
     """A switch. Typer would show a type after it, as if a value had to follow."""
     return typer.Option(*names, help=help, metavar="")
 

@@ -214,7 +214,7 @@ class Store:
 
     def append(
         self,
-        type: MessageType,  # noqa: A002 (the message's own word)
+        type: MessageType,
         run_id: str | None,
         data: dict[str, Any],
     ) -> Message:

@@ -69,7 +69,7 @@ class _Row:
         return self._text.end()
 
 
-class _Listener(StoppingCriteria):  # type: ignore[misc]
+class _Listener(StoppingCriteria):
     """Sees every token as soon as it is chosen: shows it, and says which rows are at their end.
 
     Working inside the generation instead of behind a queue, it cannot be left waiting by a

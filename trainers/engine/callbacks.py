@@ -23,7 +23,7 @@ _NOT_MEASURED = ("epoch", "eval_num_tokens")
 _PROGRESS_SECONDS = 0.25
 
 
-class EventCallback(TrainerCallback):  # type: ignore[misc]
+class EventCallback(TrainerCallback):
     """Progress, metrics, evaluations and checkpoints as events."""
 
     def __init__(self, job: Job) -> None:
@@ -119,7 +119,7 @@ class _Wish(IntEnum):
     AT_ONCE = 2
 
 
-class StopCallback(TrainerCallback):  # type: ignore[misc]
+class StopCallback(TrainerCallback):
     """Ends training after the step at which somebody asked for it, with a checkpoint.
 
     Comes after the trainer's own flow control, whose decisions it may change.

@@ -14,7 +14,7 @@ from .probe import longest_length
 from .trainer import RunTrainer
 
 
-class PeakCallback(TrainerCallback):  # type: ignore[misc]
+class PeakCallback(TrainerCallback):
     """Measures training steps, without evaluations and checkpoints, and says so at the end."""
 
     def __init__(self, job: Job[Any], trainer: RunTrainer, meter: Meter) -> None:

@@ -155,7 +155,7 @@ def _weights(spec: GradientSpec, model: torch.nn.Module) -> list[str]:
     ]
 
 
-class PlacementCallback(TrainerCallback):  # type: ignore[misc]
+class PlacementCallback(TrainerCallback):
     """Proves where the run is, after everything is wrapped and before its first step."""
 
     def __init__(

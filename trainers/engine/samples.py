@@ -32,7 +32,7 @@ Score = Callable[[Sequence[Prompt], Sequence[str]], Sequence[dict[str, float]]]
 """The rewards of each prompt's text, by their names."""
 
 
-class SampleCallback(TrainerCallback):  # type: ignore[misc]
+class SampleCallback(TrainerCallback):
     """Answers the prompts after each evaluation, always the most likely token.
 
     No random number is drawn, so a run goes on exactly as it would have without.

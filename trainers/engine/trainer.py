@@ -23,7 +23,7 @@ else:
     _Base = object
 
 
-class EpochLengthGroupedSampler(LengthGroupedSampler):  # type: ignore[misc]
+class EpochLengthGroupedSampler(LengthGroupedSampler):
     """Rows of similar length together, in an order that only the seed and the epoch decide.
 
     The library's own draws from the global generator, so a resumed epoch would have another order.
@@ -47,7 +47,7 @@ class EvaluationCut(Exception):  # noqa: N818 - an order
     """Somebody wants the run to end, and an evaluation is under way."""
 
 
-class RunTrainer(_Base):  # type: ignore[misc]
+class RunTrainer(_Base):
     """Mixed in before a Trainer: exact resumption, speed, perplexity, whole checkpoints."""
 
     control: Any

@@ -68,7 +68,7 @@ def as_blocks(rows: Sequence[Row], size: int, *, weighted: bool) -> Dataset | No
     return Dataset.from_dict(columns)
 
 
-class GenericTrainer(RunTrainer, Trainer):  # type: ignore[misc]
+class GenericTrainer(RunTrainer, Trainer):
     """Trainer that counts tokens and right guesses, as TRL's do."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -71,7 +71,7 @@ def as_dataset(rows: Sequence[Row], length: int | None, *, weighted: bool) -> Da
     return Dataset.from_dict(columns) if columns["input_ids"] else None
 
 
-class SupervisedTrainer(MeteredTrainer, SFTTrainer):  # type: ignore[misc]
+class SupervisedTrainer(MeteredTrainer, SFTTrainer):
     """SFTTrainer that resumes its metrics too."""
 
 

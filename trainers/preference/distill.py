@@ -133,7 +133,7 @@ class PromptCollator:
         }
 
 
-class StudentTrainer(MeteredTrainer, GKDTrainer):  # type: ignore[misc]
+class StudentTrainer(MeteredTrainer, GKDTrainer):
     """GKDTrainer that counts tokens and measures rows without answers too."""
 
     has_perplexity = False

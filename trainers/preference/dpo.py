@@ -74,7 +74,7 @@ def pairs(rows: Sequence[Row]) -> Dataset | None:
     return Dataset.from_dict(columns) if rows else None
 
 
-class PairTrainer(ReferenceTrainer, DPOTrainer):  # type: ignore[misc]
+class PairTrainer(ReferenceTrainer, DPOTrainer):
     """DPOTrainer on pairs that are tokenised, which resumes its metrics too."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:

@@ -12,7 +12,7 @@ from trl.trainer.utils import RepeatSampler
 from .moving import ReferenceTrainer
 
 
-class GroupSampler(RepeatSampler):  # type: ignore[misc]
+class GroupSampler(RepeatSampler):
     """Each prompt as often as it gets answers, in an order that seed and epoch alone decide.
 
     The library's own draws on from epoch to epoch, so a resumed run would have another order.

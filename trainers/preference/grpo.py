@@ -133,7 +133,7 @@ def _asks(prompt: Any, shown: str) -> bool:
     return any(turn["role"] == "user" and turn["content"] == shown for turn in prompt)
 
 
-class GroupTrainer(GeneratingTrainer, GRPOTrainer):  # type: ignore[misc]
+class GroupTrainer(GeneratingTrainer, GRPOTrainer):
     """GRPOTrainer whose answers, half used up, are kept in checkpoints.
 
     Attributes:

@@ -93,7 +93,7 @@ def _rotated(block: list[list[int]]) -> list[list[int]]:
     return [*block[-1:], *block[:-1]]
 
 
-class AnswerTrainer(ReferenceTrainer, KTOTrainer):  # type: ignore[misc]
+class AnswerTrainer(ReferenceTrainer, KTOTrainer):
     """KTOTrainer on answers that are tokenised, which resumes its metrics too."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:

@@ -66,7 +66,7 @@ def _rewards(trainer: Any, tokenizer: Any, beta: float) -> Score:
     return score
 
 
-class OddsTrainer(MeteredTrainer, ORPOTrainer):  # type: ignore[misc]
+class OddsTrainer(MeteredTrainer, ORPOTrainer):
     """ORPOTrainer on pairs that are tokenised, which counts tokens and resumes its metrics."""
 
     has_perplexity = False

@@ -86,7 +86,7 @@ def pairs(rows: Sequence[Row]) -> Dataset | None:
     return Dataset.from_dict(columns) if rows else None
 
 
-class ScoreTrainer(MeteredTrainer, RewardTrainer):  # type: ignore[misc]
+class ScoreTrainer(MeteredTrainer, RewardTrainer):
     """RewardTrainer that resumes its metrics, and whose adapters know the size of their head."""
 
     has_perplexity = False
@@ -103,7 +103,7 @@ class ScoreTrainer(MeteredTrainer, RewardTrainer):  # type: ignore[misc]
             model.get_base_model().config.save_pretrained(Path(output_dir))
 
 
-class ScoredPairs(TrainerCallback):  # type: ignore[misc]
+class ScoredPairs(TrainerCallback):
     """Shows what the answers of a few validation rows score after each evaluation."""
 
     def __init__(self, job: Job[RewardSpec], rows: Sequence[Row], pad: int) -> None:

@@ -39,7 +39,7 @@ class Chart(Picture, can_focus=True):
     class Looked(Message):
         """The mouse changed the view."""
 
-    def __init__(self, view: ChartView, unicode: bool, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, view: ChartView, unicode: bool, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.view = view
         self.unicode = unicode
@@ -135,7 +135,7 @@ class ChartGrid(Vertical):
     class Pick(Message):
         """The person wants to choose what is drawn."""
 
-    def __init__(self, unicode: bool, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, unicode: bool, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.view = ChartView()
         self._charts = [Chart(self.view, unicode, id=f"chart-{n}") for n in range(MOST_CHARTS)]

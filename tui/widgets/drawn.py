@@ -23,7 +23,7 @@ class Drawn(Picture):
     ALLOW_SELECT = False
     DEFAULT_CSS = "Drawn { height: auto; }"
 
-    def __init__(self, make: Callable[[int], list[Row]], *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, make: Callable[[int], list[Row]], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._make = make
         self._height = 0
@@ -62,7 +62,7 @@ class TabRow(Picture):
             super().__init__()
             self.number = number
 
-    def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.names = list(names)
         self.current = 0

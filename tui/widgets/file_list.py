@@ -57,7 +57,7 @@ class FileList(Vertical):
         now: tells the time.
     """
 
-    def __init__(self, run_id: str, now: Callable[[], float], *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, run_id: str, now: Callable[[], float], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.run_id = run_id
         self._now = now

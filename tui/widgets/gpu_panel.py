@@ -29,7 +29,7 @@ class GpuPanel(Drawn):
         run: Callable[[], Run | None],
         look: Callable[[], tuple[Glyphs, InterfaceSettings]],
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
     ) -> None:
         super().__init__(self._device_rows, id=id)
         self._run = run

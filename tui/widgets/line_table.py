@@ -126,7 +126,7 @@ class LineTable(ScrollView, can_focus=True):
         marks: bool = False,
         mark: str = "*",
         ellipsis: str = "…",
-        id: str | None = None,  # noqa: A002 - as all of Textual's widgets call it
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._all_columns = list(columns)

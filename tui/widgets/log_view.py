@@ -43,7 +43,7 @@ class LogStatus(Picture):
 class LogView(Vertical):
     """Lines, status, and the field for words to find."""
 
-    def __init__(self, run_id: str, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, run_id: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.body = LogBody(run_id, self.open_search)
         self.status = LogStatus(self.body)

@@ -27,7 +27,7 @@ class Picture(Widget):
     Picture { background: $background; color: $foreground; }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._rows: list[Row] | None = None
         self._drawn_for = (0, 0)

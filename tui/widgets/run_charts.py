@@ -50,7 +50,7 @@ class RunCharts(ChartGrid):
         run_ids: whose metrics.
     """
 
-    def __init__(self, run_ids: Sequence[str], unicode: bool, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, run_ids: Sequence[str], unicode: bool, *, id: str | None = None) -> None:
         super().__init__(unicode, id=id)
         self._sources = {run_id: _Source(color) for color, run_id in enumerate(run_ids)}
         self.wanted: list[str] | None = None

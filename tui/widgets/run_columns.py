@@ -36,7 +36,7 @@ class RunColumns(LineTable):
         good: Callable[[str, str], bool] = lambda row, run: False,
         mark: str = " ",
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
     ) -> None:
         super().__init__([], self._cell_of, mark=mark, id=id)
         self._names = dict(names)

@@ -22,7 +22,7 @@ class SampleView(Vertical):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("samples")]
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._samples: Sequence[Sample] = ()
         self._number = 0

@@ -119,7 +119,7 @@ class TextPane(Scroller):
         empty: what it says when there is nothing.
     """
 
-    def __init__(self, *, follow: bool = False, empty: str = "", id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, follow: bool = False, empty: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
         self._follow = follow
         self._empty = empty

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any, BinaryIO, Dict, Optional  # noqa: UP035 - Python 3.8 evaluates them below.
+from typing import Any, BinaryIO, Dict  # noqa: UP035 - Python 3.8 evaluates it below.
 
 GREETING = b"luthier-far 1\n"
 """The first line that is ours; what a login shell prints comes before it."""
 
-Frame = Dict[str, Any]  # noqa: UP006
+Frame = Dict[str, Any]  # noqa: UP006 - as above
 
 
 class Wire:
@@ -34,7 +34,7 @@ class Wire:
         except (OSError, ValueError):
             raise EOFError from None
 
-    def receive(self) -> Optional[Frame]:  # noqa: UP045
+    def receive(self) -> Frame | None:
         """The next frame without its body, which the caller reads; None at the end."""
         line = self.source.readline()
         if not line.endswith(b"\n"):
