@@ -11,7 +11,7 @@ demo: $(READY)
 	@$(BIN)/luthier demo
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-all: $(READY)
 	$(BIN)/pytest $(ARGS)

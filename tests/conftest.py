@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import PurePath
+from typing import Any
+
+from xdist.scheduler import LoadFileScheduling
 
 # Every test of these files is long and shares nothing costly with the others.
 _SPREAD = {"test_every_task.py"}
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook.
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class FileScheduling(LoadFileScheduling):
     """The tests of a file stay in one process, where they share agents, models and runs."""
-    for item in items:
-        if item.path.name not in _SPREAD:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return nodeid if PurePath(file).name in _SPREAD else file
+
+
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> FileScheduling:
+    """Called by pytest-xdist."""
+    return FileScheduling(config, log)
