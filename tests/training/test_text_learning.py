@@ -140,14 +140,15 @@ def test_labels_of_any_number(go: Any) -> None:
 def test_several_targets(go: Any) -> None:
     rows = [
         {"text": "ship " * (n % 4) + "end", "ships": n % 4, "negative": -(n % 4) * 100.0}
-        for n in range(60)
+        for n in range(240)
     ]
     rows = [{**row, "text": f"{row['text']} {n}"} for n, row in enumerate(rows)]
     done = go(
         "text-regression",
         rows,
         **{
-            "training.num_train_epochs": 10,
+            "training.num_train_epochs": 8,
+            "training.learning_rate": 0.001,
             "data.column_mapping": {"target": "ships, negative"},
         },
     )
