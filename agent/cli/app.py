@@ -16,6 +16,7 @@ from .commands import (
     estimating,
     hosts,
     machine,
+    models,
     predict,
     presets,
     results,
@@ -28,11 +29,11 @@ from .options import flag
 
 app = typer.Typer(
     name="luthier",
-    help="Fine-tune models from a terminal: runs that survive anything, on this machine.",
+    help="Fine-tune models from a terminal: runs that survive anything, here or over SSH.",
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
-for group in (demo, specs, estimating, runs, watching, results, predict, chat):
+for group in (demo, specs, models, estimating, runs, watching, results, predict, chat):
     group.register(app)
 app.add_typer(presets.app, name="presets", rich_help_panel="Specs and data")
 app.add_typer(data.app, name="data", rich_help_panel="Specs and data")
@@ -52,7 +53,7 @@ def start(
     no_color: Annotated[bool, flag("--no-color", help="No colours; so does NO_COLOR.")] = False,
     version: Annotated[bool, flag("--version", help="Print the version.")] = False,
 ) -> None:
-    """Fine-tune models from a terminal: runs that survive anything, on this machine."""
+    """Fine-tune models from a terminal: runs that survive anything, here or over SSH."""
     context.obj = Invocation(home_from(home), debug=debug, no_color=no_color)
     if version:
         from luthier import __version__

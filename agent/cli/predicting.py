@@ -17,6 +17,8 @@ from .invocation import Invocation
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from luthier.trainers.registry import Inputs
+
 
 def predict(here: Invocation, run: str, source: str, output: Path | None, *, force: bool) -> int:
     """Write the predictions for an input; returns how many there are.
@@ -56,17 +58,45 @@ def _line(chunk: PredictChunk) -> dict[str, Any]:
 
 
 def _request(source: str, task: str) -> PredictRequest:
-    if source != "-":
-        path = Path(source).expanduser()
-        return PredictRequest(input=str(path.absolute()) if _is_there(path) else source)
     from luthier.trainers.registry import find_task
 
     inputs = find_task(task).inputs
+    if source != "-":
+        path = Path(source).expanduser()
+        if _is_there(path):
+            return PredictRequest(input=str(path.absolute()))
+        return PredictRequest(input=_from_here(source, inputs))
     role = inputs.roles[0] if inputs and inputs.roles else "text"
     lines = [line.rstrip("\n") for line in sys.stdin if line.strip()]
     if not lines:
         raise LuthierError("Standard input is empty.")
-    return PredictRequest(rows=[_row(line, role, n) for n, line in enumerate(lines, start=1)])
+    rows = [_row(line, role, number) for number, line in enumerate(lines, start=1)]
+    return PredictRequest(rows=[_with_whole_paths(row, inputs) for row in rows])
+
+
+def _from_here(source: str, inputs: Inputs | None) -> str:
+    """A JSON object with the paths of its pictures made whole; anything else as it is."""
+    try:
+        row = json.loads(source) if source.lstrip().startswith("{") else None
+    except json.JSONDecodeError:
+        # The agent has the sentence for it.
+        return source
+    return source if row is None else json.dumps(_with_whole_paths(row, inputs))
+
+
+def _with_whole_paths(row: dict[str, Any], inputs: Inputs | None) -> dict[str, Any]:
+    """The row, in which pictures are named from where the command was called."""
+    if inputs is None or inputs.kind != "image" or inputs.roles[0] not in row:
+        return row
+    value = row[inputs.roles[0]]
+    named = [_whole(each) for each in value] if isinstance(value, list) else _whole(value)
+    return {**row, inputs.roles[0]: named}
+
+
+def _whole(value: Any) -> Any:
+    if not isinstance(value, str) or not _is_there(Path(value).expanduser()):
+        return value
+    return str(Path(value).expanduser().absolute())
 
 
 def _row(line: str, role: str, number: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,25 @@ def family_of(model_id: str) -> Family | None:
     """The family of a model of the list."""
     entry = find_entry(model_id)
     return _read()[0][entry.family] if entry else None
+
+
+def search(words: Iterable[str] = (), task: str | None = None) -> list[ModelEntry]:
+    """The models that have all the words in id, title, family, kind or licence.
+
+    A whole id means that model alone.
+
+    Args:
+        words: upper and lower case are the same.
+        task: only models that this task starts from.
+    """
+    wanted = [word.lower() for word in words]
+    if len(wanted) == 1 and (exact := find_entry(wanted[0])) is not None:
+        return [exact] if task is None or task in exact.tasks else []
+    families = _read()[0]
+    found = []
+    for entry in models():
+        said = (entry.id, entry.title, families[entry.family].title, entry.kind, entry.licence)
+        text = " ".join(said).lower()
+        if all(word in text for word in wanted) and (task is None or task in entry.tasks):
+            found.append(entry)
+    return found

@@ -70,7 +70,7 @@ def _device_row(here: Invocation, device: Device) -> list[str]:
         "" if device.utilisation is None else f"{device.utilisation:.0f}%",
         "" if device.temperature is None else f"{device.temperature:.0f} C",
         _power(device),
-        ", ".join(filter(None, [*device.runs, slots, state])) or "free",
+        ", ".join(filter(None, [*device.runs, *device.others, slots, state])) or "free",
     ]
 
 
