@@ -47,9 +47,18 @@ class HostClient:
         folder: str | None = None,
         offline: bool | None = None,
         cpu_slots: int | None = None,
+        price_per_hour: float | None = None,
+        currency: str | None = None,
     ) -> HostInfo:
         """Add a host or change one; nothing is connected yet."""
-        body = HostRequest(target=target, folder=folder, offline=offline, cpu_slots=cpu_slots)
+        body = HostRequest(
+            target=target,
+            folder=folder,
+            offline=offline,
+            cpu_slots=cpu_slots,
+            price_per_hour=price_per_hour,
+            currency=currency,
+        )
         return self._connection.send("PUT", _path(name), HostInfo, body.model_dump())
 
     def connect(

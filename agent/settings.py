@@ -35,6 +35,10 @@ class Settings(BaseModel):
         "RUN_FOLDER and ATTEMPT are appended. Empty: this Python with luthier.trainers.launch.",
     )
     offline: bool = Field(default=False, description="No process of the agent opens a connection.")
+    price_per_hour: float | None = Field(
+        default=None, ge=0, description="What an hour of one of this machine's devices costs."
+    )
+    currency: str = Field(default="USD", min_length=1, description="Of that price.")
 
 
 def load_settings(path: Path) -> Settings:

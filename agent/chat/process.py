@@ -14,14 +14,13 @@ from typing_extensions import Self
 
 from luthier.trainers.chat.protocol import (
     Added,
-    Cancel,
     Failed,
     Finished,
     Ready,
-    encode,
     parse_reply,
 )
 from luthier.trainers.errors import LuthierError
+from luthier.trainers.serving.messages import Cancel, encode
 
 from .pipe import LocalPipe, Pipe
 

@@ -20,7 +20,7 @@ from ..models import (
     FitRequest,
     HostReport,
 )
-from ..runs.calibration import correction_for, method_of
+from ..runs.calibration import correction_for, method_of, pace_of
 from ..runs.submission import located
 from ..store import Store
 from .devices import device_facts
@@ -99,15 +99,24 @@ class Estimator:
         shape = await asyncio.to_thread(model_shape, spec.model.name_or_path, spec.model.revision)
         report = await self._report(request.host or spec.launch.host)
         device = await asyncio.to_thread(device_facts, report, spec.launch, request.device)
-        correction = None
+        correction = pace = None
         if request.device.memory is None:
             correction = await asyncio.to_thread(self._correction, spec, device, report.host)
+            pace = await asyncio.to_thread(
+                pace_of,
+                self._store,
+                spec,
+                device_kind=device.kind,
+                device_name=device.name,
+                host=report.host,
+            )
         measured = None
         if request.data == "measure":
             measured = await self._lengths.measure(spec)
         elif request.data == "known":
             measured = await asyncio.to_thread(self._lengths.known, spec)
-        return Situation(spec, shape, report, device, correction, measured)
+        price = self._hosts.get(report.host).price
+        return Situation(spec, shape, report, device, correction, measured, pace, price)
 
     def _correction(self, spec: GradientSpec, device: DeviceFacts, host: str) -> Correction | None:
         return correction_for(

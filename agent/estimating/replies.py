@@ -12,6 +12,7 @@ from luthier.presets.memory import (
     Estimate,
     Lengths,
     ModelShape,
+    Price,
     estimate_duration,
     quick_estimate,
 )
@@ -35,7 +36,12 @@ from .lengths import Measured
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything that a question is about."""
+    """Everything that a question is about.
+
+    Attributes:
+        pace: tokens a second of finished runs of this kind on the device; None without any.
+        price: of the host's devices.
+    """
 
     spec: GradientSpec
     shape: ModelShape
@@ -43,6 +49,8 @@ class Situation:
     device: DeviceFacts
     correction: Correction | None
     measured: Measured | None
+    pace: float | None = None
+    price: Price | None = None
 
     @property
     def lengths(self) -> Lengths | None:
@@ -110,7 +118,13 @@ def _duration(at_hand: Situation) -> DurationEstimate | None:
     if at_hand.lengths is None:
         return None
     found = estimate_duration(
-        at_hand.spec, at_hand.shape, at_hand.device, at_hand.lengths, power=at_hand.power
+        at_hand.spec,
+        at_hand.shape,
+        at_hand.device,
+        at_hand.lengths,
+        pace=at_hand.pace,
+        power=at_hand.power,
+        price=at_hand.price,
     )
     return DurationEstimate(
         tokens_per_epoch=found.tokens_per_epoch,

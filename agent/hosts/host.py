@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
+from luthier.presets.memory import Price
 from luthier.trainers.run_folder import AttemptFolder, RunFolder
 
 from ..launching import Observation
@@ -37,6 +38,11 @@ class Host(ABC):
     def trouble(self) -> str:
         """Why it is unreachable, a sentence."""
         return ""
+
+    @property
+    def price(self) -> Price | None:
+        """What its devices cost; None where nobody pays by time."""
+        return None
 
     @abstractmethod
     def devices(self) -> Sequence[Device]:

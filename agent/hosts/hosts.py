@@ -78,8 +78,10 @@ class Hosts:
         folder: str | None = None,
         offline: bool | None = None,
         cpu_slots: int | None = None,
+        price_per_hour: float | None = None,
+        currency: str | None = None,
     ) -> SshHost:
-        """Add a host, or change one. Nothing is connected yet.
+        """Add a host, or change one; what is None stays. Nothing is connected yet.
 
         Raises:
             HostError: name, target or folder cannot be one, or the record cannot be written.
@@ -88,7 +90,13 @@ class Hosts:
             before = self._others.get(check_name(name))
         record = before.record if before else HostRecord(name=name, target="", added_at=time.time())
         changes: dict[str, object] = {"target": str(parse_target(target)), "helper": ""}
-        given = {"folder": _checked(folder), "offline": offline, "cpu_slots": cpu_slots}
+        given = {
+            "folder": _checked(folder),
+            "offline": offline,
+            "cpu_slots": cpu_slots,
+            "price_per_hour": price_per_hour,
+            "currency": currency,
+        }
         changes |= {key: value for key, value in given.items() if value is not None}
         return self._replace(record.model_copy(update=changes), before)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from luthier.presets.memory import Price
 from luthier.trainers.run_folder import AttemptFolder, RunFolder
 from luthier.trainers.spec.file import load_spec
 
@@ -25,6 +26,12 @@ class LocalHost(Host):
     def __init__(self, settings: Settings, monitor: HardwareMonitor) -> None:
         self._settings = settings
         self._monitor = monitor
+
+    @property
+    def price(self) -> Price | None:
+        """See Host."""
+        hour = self._settings.price_per_hour
+        return None if hour is None else Price(hour, self._settings.currency)
 
     def devices(self) -> Sequence[Device]:
         """See Host."""

@@ -23,6 +23,8 @@ class HostRecord(BaseModel):
         helper: the Python that the far end was found to run with.
         offline: whether the host has no way to the hub.
         cpu_slots: runs that may use its CPU at once.
+        price_per_hour: what an hour of one of its devices costs; None where nobody pays by time.
+        currency: of that price, such as EUR.
         worker_command: runs a worker there, such as another program for tests; the run folder
             and the attempt's number are appended.
         added_at: Unix seconds.
@@ -37,6 +39,8 @@ class HostRecord(BaseModel):
     helper: str = ""
     offline: bool = False
     cpu_slots: int = 1
+    price_per_hour: float | None = None
+    currency: str = "USD"
     worker_command: list[str] = []
     added_at: float = 0.0
 

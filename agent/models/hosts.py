@@ -79,6 +79,10 @@ class HostRequest(StrictModel):
     folder: str | None = Field(default=None, description="Silent: ~/.luthier.")
     offline: bool | None = Field(default=None, description="The host has no way to the hub.")
     cpu_slots: int | None = Field(default=None, ge=1, description="Runs on its CPU at once.")
+    price_per_hour: float | None = Field(
+        default=None, ge=0, description="What an hour of one of its devices costs."
+    )
+    currency: str | None = Field(default=None, min_length=1, description="Silent: USD.")
 
 
 class HostAnswers(StrictModel):

@@ -163,6 +163,9 @@ class MeasuredRun(StrictModel):
     rows: int = Field(description="Rows of one forward pass.")
     length: int = Field(description="Tokens of the longest row, 0 where rows are no tokens.")
     seconds: float | None = Field(default=None, description="Of an average step.")
+    pace: float | None = Field(
+        default=None, description="Tokens a second; none where rows are no tokens."
+    )
 
 
 class FileInfo(StrictModel):

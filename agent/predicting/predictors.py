@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 from luthier.trainers.predicting.protocol import (
     Answer,
-    Cancel,
     Failed,
     Finished,
     Load,
@@ -22,6 +21,7 @@ from luthier.trainers.predicting.protocol import (
 )
 from luthier.trainers.registry import find_task
 from luthier.trainers.run_folder import RunFolder
+from luthier.trainers.serving.messages import Cancel
 
 from ..api.errors import ApiError
 from ..chat.environment import worker_environment

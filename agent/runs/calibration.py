@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 from luthier.presets.memory import (
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 _RUNS = 100
 # As many runs of one kind say more about such a run than all runs of the device together.
 _ENOUGH = 3
+_PACE = "tokens_per_second"
 
 
 def correction_for(
@@ -71,6 +73,22 @@ def correction_for(
     return Correction.learn(pairs, device=device_name)
 
 
+def pace_of(
+    store: Store, spec: GradientSpec, *, device_kind: str, device_name: str, host: str
+) -> float | None:
+    """Tokens a second of the host's finished runs with that model, task and method.
+
+    The middle one of them; None when there are none. Blocks for a short while.
+    """
+    alike = (spec.model.name_or_path, spec.task, method_of(spec), device_kind, host)
+    found = [
+        run.pace
+        for run in store.measured_runs(device_name, _RUNS)
+        if run.pace and (run.model, run.task, run.method, run.device_kind, run.host) == alike
+    ]
+    return median(found) if found else None
+
+
 def method_of(spec: GradientSpec) -> str:
     """The method of a run as far as memory differs: lora, lora-4bit, lora-8bit, none, ..."""
     for bits, quantised in ((4, spec.model.load_in_4bit), (8, spec.model.load_in_8bit)):
@@ -96,7 +114,8 @@ def remember(store: Store, folder: RunFolder, run: Run) -> None:
     try:
         spec = load_spec(folder.spec)
         if isinstance(spec, GradientSpec):
-            store.save_measured(_measured(run, spec, found, _precision(store, run.id)))
+            precision, pace = _precision(store, run.id), _pace(store, run.id)
+            store.save_measured(_measured(run, spec, found, precision, pace))
     except (LuthierError, OSError, ValueError) as error:
         _log.info("%s: its memory is not compared: %s", run.id, error)
 
@@ -116,7 +135,15 @@ def _precision(store: Store, run_id: str) -> Any:
     return placement.event.get("precision", "auto") if placement else "auto"
 
 
-def _measured(run: Run, spec: GradientSpec, found: MemoryEvent, precision: Any) -> MeasuredRun:
+def _pace(store: Store, run_id: str) -> float | None:
+    """Tokens a second in the middle of the run: its first figures have the start in them."""
+    values = [value for value in store.points(run_id, _PACE).values if value]
+    return median(values) if values else None
+
+
+def _measured(
+    run: Run, spec: GradientSpec, found: MemoryEvent, precision: Any, pace: float | None
+) -> MeasuredRun:
     kind: Any = found.device.partition(":")[0]
     # The ladder may have made the batch smaller than the spec's.
     spec.training.per_device_train_batch_size = max(1, found.rows)
@@ -141,4 +168,5 @@ def _measured(run: Run, spec: GradientSpec, found: MemoryEvent, precision: Any) 
         rows=found.rows,
         length=found.length,
         seconds=found.seconds,
+        pace=pace,
     )

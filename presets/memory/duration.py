@@ -80,7 +80,8 @@ def estimate_duration(
     lengths: Lengths,
     *,
     work: Workload | None = None,
-    measured: tuple[Literal["probe", "history"], float] | None = None,
+    step_seconds: float | None = None,
+    pace: float | None = None,
     power: float | None = None,
     price: Price | None = None,
 ) -> Duration:
@@ -92,7 +93,8 @@ def estimate_duration(
         device: what it runs on.
         lengths: of its training rows.
         work: the workload, when it differs from the spec's own.
-        measured: who measured a step, and its seconds.
+        step_seconds: of one step as a probe measured it.
+        pace: tokens a second that finished runs of this kind had.
         power: watts that one device draws under load.
         price: of the host.
     """
@@ -101,8 +103,13 @@ def estimate_duration(
     each = steps_per_epoch(work, lengths)
     limit = spec.training.max_steps
     steps = limit if limit > 0 else math.ceil(spec.training.num_train_epochs * each)
-    source: Basis = "guess" if measured is None else measured[0]
-    seconds = measured[1] if measured else guess_step_seconds(work, shape, device, lengths)
+    source: Basis
+    if step_seconds is not None:
+        source, seconds = "probe", step_seconds
+    elif pace is not None:
+        source, seconds = "history", per_epoch / each / pace
+    else:
+        source, seconds = "guess", guess_step_seconds(work, shape, device, lengths)
     devices = max(1, work.processes)
     return Duration(
         tokens_per_epoch=per_epoch,

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from luthier.agent.models import MeasuredRun, Run
-from luthier.agent.runs.calibration import correction_for, method_of, remember
+from luthier.agent.runs.calibration import correction_for, method_of, pace_of, remember
 from luthier.agent.states import RunState
 from luthier.agent.store import Store, UnknownRun
-from luthier.trainers.events import EventWriter, MemoryEvent, PlacementEvent
+from luthier.trainers.events import EventWriter, MemoryEvent, MetricsEvent, PlacementEvent
 from luthier.trainers.run_folder import RunFolder
-from luthier.trainers.spec.file import build_spec, dump_spec
+from luthier.trainers.spec.file import build_spec, dump_spec, load_spec
 
 _GIB = 1 << 30
 _CARD = "NVIDIA L4"
@@ -80,6 +80,8 @@ def _finished(tmp_path: Path, model: Path, store: Store, name: str, **event: Any
         )
     )
     values = {"device": "cuda:0", "device_name": _CARD, "rows": 2, "length": 700, "allocated": 1}
+    for step, pace in enumerate((None, 200.0, 4000.0, 4100.0, 4200.0), start=1):
+        writer.write(MetricsEvent(step=step, epoch=0.1, values={"tokens_per_second": pace}))
     for source, peak in (("probe", _GIB), ("run", 2 * _GIB)):
         writer.write(MemoryEvent(source=source, peak=peak, seconds=0.5, **{**values, **event}))
     writer.close()
@@ -106,6 +108,12 @@ def test_a_finished_run_is_compared_with_its_estimate(
     )
     assert correction is not None
     assert (correction.runs, correction.device) == (1, _CARD)
+    same = load_spec(folder.spec)
+    there = {"device_kind": "cuda", "device_name": _CARD, "host": "local"}
+    assert pace_of(store, same, **there) == 4050.0
+    assert pace_of(store, same, **{**there, "host": "box"}) is None
+    same.peft.method = "none"
+    assert pace_of(store, same, **there) is None
     # Towards what was measured, the more so the more runs there are.
     assert (correction.factor > 1) == (kept.measured > kept.estimated)
     store.delete_run(folder.run_id)

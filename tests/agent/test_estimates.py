@@ -91,6 +91,22 @@ def test_an_estimate_adds_up_and_names_its_device(asked: Client, large: Path) ->
     assert "not measured" in found.notes[0]
 
 
+def test_time_costs_what_the_host_costs(tmp_path: Path) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"prompt": "May 5 1999", "completion": "1999-05-05"}\n' * 8)
+    agent = RealAgent(Home(tmp_path / "home"))
+    agent.write_settings(price_per_hour=3.6, currency="EUR")
+    agent.start(HF_HUB_OFFLINE="1")
+    try:
+        spec = spec_of(demo.MODEL, data={"path": str(data)}, launch={"devices": "cpu"})
+        length = agent.client.estimate(spec, data="measure").duration
+    finally:
+        agent.end_everything()
+    assert length is not None
+    assert (length.source, length.currency) == ("guess", "EUR")
+    assert length.cost == pytest.approx(length.seconds * 0.001)
+
+
 def test_the_hosts_own_memory_counts_without_a_wish(asked: Client) -> None:
     found = asked.estimate(spec_of(demo.MODEL, launch={"devices": "cpu"}))
     report = asked.hardware()

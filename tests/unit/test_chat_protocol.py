@@ -9,21 +9,20 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from luthier.trainers.chat.complaints import explain
 from luthier.trainers.chat.protocol import (
     AddVoice,
-    Cancel,
     Failed,
     Generate,
     Load,
     Ready,
     Token,
-    encode,
     parse_reply,
     parse_request,
 )
 from luthier.trainers.chat.sampling import Choice, choose
 from luthier.trainers.errors import LuthierError
+from luthier.trainers.serving.complaints import explain
+from luthier.trainers.serving.messages import Cancel, encode
 from luthier.trainers.spec import ModelSection
 
 
@@ -83,7 +82,7 @@ def test_greedy_has_no_sampling_parameters() -> None:
 
 _NOISY = """
 import os, sys
-from luthier.trainers.chat.channel import Channel
+from luthier.trainers.serving.channel import Channel
 from luthier.trainers.chat.protocol import Failed, parse_request
 channel = Channel.from_standard_streams(parse_request)
 print("a library prints")

@@ -104,7 +104,7 @@ def test_a_guess_says_so_and_a_measurement_replaces_it() -> None:
     assert guess.source == "guess"
     assert "guess" in guess.basis
     real = estimate_duration(
-        spec(), shape, A100, LENGTHS, measured=("probe", 2.0), power=300.0,
+        spec(), shape, A100, LENGTHS, step_seconds=2.0, power=300.0,
         price=Price(1.8, "EUR"),
     )  # fmt: skip
     assert real.source == "probe"
@@ -112,6 +112,9 @@ def test_a_guess_says_so_and_a_measurement_replaces_it() -> None:
     assert real.energy_joules == 300.0 * real.seconds
     assert real.cost == pytest.approx(1.8 * real.seconds / 3600)
     assert real.tokens_per_second == pytest.approx(real.tokens / real.seconds)
+    known = estimate_duration(spec(), shape, A100, LENGTHS, pace=5000.0)
+    assert (known.source, known.basis) == ("history", "from finished runs")
+    assert known.tokens_per_second == pytest.approx(5000.0)
 
 
 def test_devices_are_known_by_name_and_unknown_ones_said_to_be() -> None:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from ..serving.messages import Cancel, WorkerMessage
 from ..spec import ModelSection
 from .sampling import Choice
 
@@ -23,13 +24,7 @@ Conversation = list[dict[str, str]]
 Finish = Literal["stop", "length", "cancelled"]
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    id: int
-
-
-class Load(_Message):
+class Load(WorkerMessage):
     """Load the base model, once in a worker's life. It answers under the name ``voice``."""
 
     op: Literal["load"] = "load"
@@ -38,7 +33,7 @@ class Load(_Message):
     system_prompt: str = Field(default="", description="That of the voice's training.")
 
 
-class AddVoice(_Message):
+class AddVoice(WorkerMessage):
     """Load an adapter onto the base model; it answers under ``name``."""
 
     op: Literal["voice"] = "voice"
@@ -47,7 +42,7 @@ class AddVoice(_Message):
     system_prompt: str = Field(default="", description="That of the voice's training.")
 
 
-class Generate(_Message):
+class Generate(WorkerMessage):
     """Let a voice go on with a conversation, token by token."""
 
     op: Literal["generate"] = "generate"
@@ -56,7 +51,7 @@ class Generate(_Message):
     choice: Choice
 
 
-class Batch(_Message):
+class Batch(WorkerMessage):
     """Let a voice go on with many conversations."""
 
     op: Literal["batch"] = "batch"
@@ -65,16 +60,10 @@ class Batch(_Message):
     choice: Choice
 
 
-class Cancel(_Message):
-    """End the generation or batch of that number, running or still waiting."""
-
-    op: Literal["cancel"] = "cancel"
-
-
 Request = Annotated[Load | AddVoice | Generate | Batch | Cancel, Field(discriminator="op")]
 
 
-class Ready(_Message):
+class Ready(WorkerMessage):
     """The base model is loaded. ``context`` is the longest sequence it takes, when it says so."""
 
     kind: Literal["ready"] = "ready"
@@ -83,21 +72,21 @@ class Ready(_Message):
     context: int | None
 
 
-class Added(_Message):
+class Added(WorkerMessage):
     """An adapter is loaded."""
 
     kind: Literal["added"] = "added"
     name: str
 
 
-class Token(_Message):
+class Token(WorkerMessage):
     """More text of an answer: whole characters, of one token or several."""
 
     kind: Literal["token"] = "token"
     text: str
 
 
-class Answer(_Message):
+class Answer(WorkerMessage):
     """The whole answer to one conversation of a batch."""
 
     kind: Literal["answer"] = "answer"
@@ -105,7 +94,7 @@ class Answer(_Message):
     text: str
 
 
-class Finished(_Message):
+class Finished(WorkerMessage):
     """The generation or batch is over.
 
     ``first_token_seconds`` counts from the start of the work in the worker, waiting excluded;
@@ -121,7 +110,7 @@ class Finished(_Message):
     tokens_per_second: float | None = None
 
 
-class Failed(_Message):
+class Failed(WorkerMessage):
     """The request could not be carried out; the worker lives on. ``message`` is one sentence."""
 
     kind: Literal["failed"] = "failed"
@@ -135,11 +124,6 @@ Reply = Annotated[
 
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 _REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
-
-
-def encode(message: BaseModel) -> bytes:
-    """The message as a line."""
-    return message.model_dump_json().encode() + b"\n"
 
 
 def parse_request(line: bytes) -> Request:

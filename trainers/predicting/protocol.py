@@ -12,23 +12,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
+
+from ..serving.messages import Cancel, WorkerMessage
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    id: int
-
-
-class Load(_Message):
+class Load(WorkerMessage):
     """Load the result of a run, once in a worker's life."""
 
     op: Literal["load"] = "load"
     run: str = Field(description="The run folder.")
 
 
-class Predict(_Message):
+class Predict(WorkerMessage):
     """Predict from ``rows``, or from what ``source`` names: a text, file or folder."""
 
     op: Literal["predict"] = "predict"
@@ -36,30 +32,24 @@ class Predict(_Message):
     rows: list[dict[str, Any]] = []
 
 
-class Cancel(_Message):
-    """End the prediction of that number, running or still waiting."""
-
-    op: Literal["cancel"] = "cancel"
-
-
 Request = Annotated[Load | Predict | Cancel, Field(discriminator="op")]
 
 
-class Ready(_Message):
+class Ready(WorkerMessage):
     """The result is loaded."""
 
     kind: Literal["ready"] = "ready"
     device: str
 
 
-class Started(_Message):
+class Started(WorkerMessage):
     """The inputs are read; so many predictions will come."""
 
     kind: Literal["started"] = "started"
     total: int
 
 
-class Answer(_Message):
+class Answer(WorkerMessage):
     """The prediction for one input. ``where`` names the input's place in its file."""
 
     kind: Literal["answer"] = "answer"
@@ -69,7 +59,7 @@ class Answer(_Message):
     prediction: dict[str, Any]
 
 
-class Finished(_Message):
+class Finished(WorkerMessage):
     """The prediction is over; ``cancelled`` when it was ended early."""
 
     kind: Literal["finished"] = "finished"
@@ -77,7 +67,7 @@ class Finished(_Message):
     seconds: float
 
 
-class Failed(_Message):
+class Failed(WorkerMessage):
     """The request could not be carried out; the worker lives on. ``message`` is one sentence.
 
     ``mistake`` when what was given is wrong, not the worker.

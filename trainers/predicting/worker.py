@@ -1,37 +1,30 @@
 """The predict worker: the result of one run in one process, told what to do by lines.
 
-    python -m luthier.trainers.predicting.worker
-
-It ends when its input ends, at once and whatever it is doing. A request that cannot be carried out
-is answered with ``failed`` and one sentence; the traceback goes to standard error.
+python -m luthier.trainers.predicting.worker
 """
 
 from __future__ import annotations
 
 import json
 import os
-import queue
 import threading
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from ..chat.channel import Channel
-from ..chat.complaints import explain
 from ..data.columned import as_json
 from ..errors import LuthierError
 from ..registry import Task, find_task
 from ..run_folder import RunFolder
+from ..serving.channel import Channel
+from ..serving.complaints import explain
+from ..serving.worker import RequestWorker
 from ..spec.file import load_spec
 from .inputs import Given, given_rows, read_inputs
 from .predictor import Predictor
 from .protocol import (
     Answer,
-    Cancel,
     Failed,
     Finished,
     Load,
@@ -43,50 +36,24 @@ from .protocol import (
 )
 
 
-class Worker:
-    """Carries requests out, one after the other."""
+class Worker(RequestWorker[Request]):
+    """Predicts with the result of one run."""
 
     def __init__(self, channel: Channel[Request]) -> None:
-        self._channel = channel
+        super().__init__(channel)
         self._loaded: tuple[Task, Predictor, dict[str, str]] | None = None
-        self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
-        self._cancelled: dict[int, threading.Event] = {}
 
-    def listen(self) -> None:
-        """Take requests in until there are no more, then end the process."""
-        code = 1
-        try:
-            for request in self._channel.requests():
-                self._take(request)
-            code = 0
-        except ValidationError:
-            traceback.print_exc()
-        # Nobody listens any more and nothing is worth saving; loading cannot be interrupted.
-        os._exit(code)
+    def carry_out(self, request: Request, cancelled: threading.Event) -> None:
+        """Load a result, or predict with it."""
+        if isinstance(request, Load):
+            self._load(request)
+        elif isinstance(request, Predict):
+            self._predict(request, cancelled)
 
-    def work(self) -> None:
-        """Carry out what comes in, for ever."""
-        while True:
-            request = self._requests.get()
-            try:
-                if isinstance(request, Load):
-                    self._load(request)
-                elif isinstance(request, Predict):
-                    self._predict(request)
-            except Exception as error:
-                traceback.print_exc()
-                mistake = isinstance(error, LuthierError) and error.exit_code == 2
-                self._channel.send(Failed(id=request.id, message=explain(error), mistake=mistake))
-            finally:
-                self._cancelled.pop(request.id, None)
-
-    def _take(self, request: Request) -> None:
-        if isinstance(request, Cancel):
-            if event := self._cancelled.get(request.id):
-                event.set()
-            return
-        self._cancelled[request.id] = threading.Event()
-        self._requests.put(request)
+    def refuse(self, request: Request, error: Exception) -> None:
+        """Reply that the request failed, and whether by a mistake in what was given."""
+        mistake = isinstance(error, LuthierError) and error.exit_code == 2
+        self.channel.send(Failed(id=request.id, message=explain(error), mistake=mistake))
 
     def _load(self, request: Load) -> None:
         if self._loaded is not None:
@@ -96,9 +63,9 @@ class Worker:
         device = chosen_device()
         predictor: Predictor = task.imported("predict")(run, device)
         self._loaded = (task, predictor, _parts(run))
-        self._channel.send(Ready(id=request.id, device=device))
+        self.channel.send(Ready(id=request.id, device=device))
 
-    def _predict(self, request: Predict) -> None:
+    def _predict(self, request: Predict, cancelled: threading.Event) -> None:
         if self._loaded is None:
             raise LuthierError("No result is loaded.")
         task, predictor, parts = self._loaded
@@ -107,21 +74,20 @@ class Worker:
             given = read_inputs(task, request.source, parts)
         else:
             given = given_rows(task, request.rows)
-        self._channel.send(Started(id=request.id, total=len(given)))
-        cancelled = self._cancelled[request.id]
+        self.channel.send(Started(id=request.id, total=len(given)))
         for first in range(0, len(given), predictor.batch_size):
             if cancelled.is_set():
                 break
             self._answer(request.id, predictor, first, given[first : first + predictor.batch_size])
         seconds = time.monotonic() - started
-        self._channel.send(Finished(id=request.id, cancelled=cancelled.is_set(), seconds=seconds))
+        self.channel.send(Finished(id=request.id, cancelled=cancelled.is_set(), seconds=seconds))
 
     def _answer(
         self, number: int, predictor: Predictor, first: int, batch: Sequence[Given]
     ) -> None:
         found = predictor.predict([given.values for given in batch])
         for offset, (given, prediction) in enumerate(zip(batch, found, strict=True)):
-            self._channel.send(
+            self.channel.send(
                 Answer(
                     id=number,
                     index=first + offset,
@@ -153,9 +119,7 @@ def _parts(run: RunFolder) -> dict[str, str]:
 
 def main() -> None:
     """Run the worker on this process's standard streams."""
-    worker = Worker(Channel.from_standard_streams(parse_request))
-    threading.Thread(target=worker.listen, name="requests", daemon=True).start()
-    worker.work()
+    Worker(Channel.from_standard_streams(parse_request)).serve()
 
 
 if __name__ == "__main__":

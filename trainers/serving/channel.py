@@ -10,7 +10,7 @@ from typing import BinaryIO, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from .protocol import encode
+from .messages import encode
 
 R = TypeVar("R")
 

@@ -52,6 +52,14 @@ def add(
         int | None,
         typer.Option(min=1, help="Runs that may use its CPU at once.", show_default=False),
     ] = None,
+    price: Annotated[
+        float | None,
+        typer.Option(min=0, help="What an hour of one of its devices costs.", show_default=False),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(help="Of the price, such as EUR [USD].", show_default=False),
+    ] = None,
     accept: Accept = None,
     as_json: Json = False,
 ) -> None:
@@ -59,7 +67,15 @@ def add(
     from ..hosting import reach
 
     here = invocation(context)
-    here.client.hosts.add(name, target, folder=folder, offline=offline, cpu_slots=cpu_slots)
+    here.client.hosts.add(
+        name,
+        target,
+        folder=folder,
+        offline=offline,
+        cpu_slots=cpu_slots,
+        price_per_hour=price,
+        currency=currency,
+    )
     host = reach(here, name, accept or ()).host
     if as_json:
         here.print_json(host)

@@ -86,6 +86,8 @@ def _facts(found: EstimateReply) -> list[tuple[str, str]]:
             f"{text.duration(length.seconds)} for {length.steps:,} steps "
             f"({length.source}: {length.basis})"
         )
+    energy = length.energy_joules if length else None
+    cost = length.cost if length else None
     return [
         ("model", _model(found.model, found.parameters)),
         ("device", device_words(found.device)),
@@ -97,6 +99,8 @@ def _facts(found: EstimateReply) -> list[tuple[str, str]]:
         else ("host", ""),
         ("fits", verdict),
         ("time", took),
+        ("energy", "" if energy is None else f"at most {energy / 3.6e6:.3g} kWh"),
+        ("cost", "" if length is None or cost is None else f"{cost:.2f} {length.currency}"),
     ]
 
 

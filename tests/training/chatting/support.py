@@ -23,10 +23,10 @@ from luthier.trainers.chat.protocol import (
     Load,
     Ready,
     Token,
-    encode,
     parse_reply,
 )
 from luthier.trainers.chat.sampling import Choice, choose
+from luthier.trainers.serving.messages import encode
 from luthier.trainers.spec import ModelSection
 
 DEADLINE = 120.0

@@ -9,13 +9,13 @@ import pytest
 from luthier.trainers.chat.protocol import (
     Answer,
     Batch,
-    Cancel,
     Failed,
     Finished,
     Generate,
     Token,
 )
 from luthier.trainers.chat.sampling import Choice, choose
+from luthier.trainers.serving.messages import Cancel
 
 from .support import CONTEXT, GREEDY, QUESTION, Assets, Talk, reference
 
