@@ -11,6 +11,7 @@ import typer
 from .commands import (
     agent,
     chat,
+    converting,
     data,
     demo,
     estimating,
@@ -33,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
-for group in (demo, specs, models, estimating, runs, watching, results, predict, chat):
+for group in (demo, specs, converting, models, estimating, runs, watching, results, predict, chat):
     group.register(app)
 app.add_typer(presets.app, name="presets", rich_help_panel="Specs and data")
 app.add_typer(data.app, name="data", rich_help_panel="Specs and data")

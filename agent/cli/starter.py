@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from luthier.presets import Preset
+from luthier.trainers.errors import LuthierError
 from luthier.trainers.registry import Task
 from luthier.trainers.spec.declarations import extra, section_model
 from luthier.trainers.spec.file import build_spec
@@ -25,8 +27,18 @@ def starter_values(task: Task) -> dict[str, Any]:
     return {"task": task.id, **_required(task.spec, task)}
 
 
+SAMPLE_ORIGIN = (
+    "A quick test on sample data with a tiny random model: it shows that everything works, not "
+    "what a real model can do."
+)
+
+
 def starter_spec(
-    task: Task, preset: Preset | None = None, *, sample: Mapping[str, Any] | None = None
+    task: Task,
+    preset: Preset | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    origin: str = "Everything is default.",
 ) -> str:
     """YAML text of a spec in which every setting is written out.
 
@@ -37,17 +49,18 @@ def starter_spec(
     Args:
         task: what is trained.
         preset: what to start from.
-        sample: ``section.key`` settings of a quick run on the task's sample data.
+        changes: ``section.key`` settings instead of the defaults, when there is no preset.
+        origin: where the changes come from, a sentence.
+
+    Raises:
+        SpecError: the changes cannot work.
     """
     values = starter_values(task)
-    spec = preset.apply(values) if preset else build_spec(values)
-    origin = f"Preset {preset.name}: {preset.description}" if preset else "Everything is default."
-    if sample:
-        spec = build_spec(_changed(values, sample))
-        origin = (
-            "A quick test on sample data with a tiny random model: it shows that everything "
-            "works, not what a real model can do."
-        )
+    if preset:
+        spec = preset.apply(values)
+        origin = f"Preset {preset.name}: {preset.description}"
+    else:
+        spec = build_spec(_changed(values, changes or {}))
     lines = [
         f"# {task.title}. {task.sentence}",
         *_comment(origin, ""),
@@ -62,13 +75,30 @@ def starter_spec(
     return "\n".join(lines) + "\n"
 
 
+def spec_file(task: Task, output: Path | None, *, force: bool) -> Path | None:
+    """Where a spec is to be written: what was asked for, or TASK.yaml; None: standard output.
+
+    Raises:
+        LuthierError: there is such a file already.
+    """
+    if str(output) == "-":
+        return None
+    file = output or Path(f"{task.id}.yaml")
+    if file.exists() and not force:
+        raise LuthierError(f"{file} exists already.", hint="Choose --output or --force.")
+    return file
+
+
 def _changed(values: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     changed: dict[str, Any] = {
         name: dict(part) if isinstance(part, dict) else part for name, part in values.items()
     }
     for key, value in settings.items():
         section, _, name = key.partition(".")
-        changed.setdefault(section, {})[name] = value
+        if name:
+            changed.setdefault(section, {})[name] = value
+        else:
+            changed[section] = value
     return changed
 
 
@@ -164,7 +194,7 @@ def _help(field: FieldInfo) -> str:
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
-    for line in textwrap.wrap(text, _WIDTH - len(indent)):
+    for line in textwrap.wrap(text, _WIDTH - len(indent), break_on_hyphens=False):
         yield f"{indent}# {line}"
 
 

@@ -50,21 +50,19 @@ def init(
     from luthier.trainers.registry import find_task
 
     from ..sampling import sample_settings
-    from ..starter import starter_spec
+    from ..starter import SAMPLE_ORIGIN, spec_file, starter_spec
 
     here = invocation(context)
     entry = find_task(task)
-    file = output or Path(f"{entry.id}.yaml")
-    if str(output) != "-" and file.exists() and not force:
-        raise LuthierError(f"{file} exists already.", hint="Choose --output or --force.")
+    file = spec_file(entry, output, force=force)
     if sample and preset:
         raise LuthierError("Choose --sample or --preset, not both.")
-    text = starter_spec(
-        entry,
-        _preset_of(here, entry, preset) if preset else None,
-        sample=sample_settings(here, entry) if sample else None,
-    )
-    if str(output) == "-":
+    if sample:
+        changes = sample_settings(here, entry)
+        text = starter_spec(entry, changes=changes, origin=SAMPLE_ORIGIN)
+    else:
+        text = starter_spec(entry, _preset_of(here, entry, preset) if preset else None)
+    if file is None:
         if as_json:
             here.print_json({"path": None, "task": entry.id, "preset": preset, "yaml": text})
         else:
