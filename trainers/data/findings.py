@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import DataError, Problem
@@ -13,12 +13,13 @@ from .columns import describe_columns
 from .examples import Built, build
 from .formats import OPTIONAL_PARTS, Recognition, recognise
 from .problems import missing_column
-from .report import ColumnReport, PreflightReport, SplitReport
+from .report import ColumnReport, InspectReport, PreflightReport, SplitReport
 from .row_reader import Example
 from .table import Dataset, Table
 from .tokens import RenderSettings
 
 Measure = Callable[[Sequence[Example]], Sequence[int]]
+TooLong = Callable[[list[str], int, int], Iterable[Problem]]
 
 
 @dataclass
@@ -46,6 +47,18 @@ class Findings:
     def examples(self, split: str) -> list[Example]:
         """The examples of train or validation; none of a split that is not there."""
         return self.built[split].examples if split in self.built else []
+
+    def fill(self, report: InspectReport) -> None:
+        """Put everything into the report of a look at a dataset."""
+        report.fingerprint = self.dataset.fingerprint
+        report.validation_made = self.dataset.validation_made
+        report.columns = self.columns
+        report.train = self.splits["train"]
+        report.validation = self.splits.get("validation")
+        report.problems, report.warnings = self.problems, self.warnings
+        if self.recognition:
+            report.format, report.parts = self.recognition.format, self.recognition.parts
+            report.chat = any(built.chat for built in self.built.values())
 
     def report(self) -> PreflightReport:
         """The report of a dataset that can be trained on. Raises DataError of one that cannot."""
@@ -95,7 +108,7 @@ def examine(
         text = "too few different rows to set any aside, so nothing is measured"
         findings.warnings.append(Problem(text, dataset.train.name))
     for name in findings.built:
-        _measure(findings, name, spec, measure)
+        measure_lengths(findings, name, measure, length_limit(spec))
     return findings
 
 
@@ -145,11 +158,28 @@ def _check_settings(findings: Findings, train: Built, spec: TextSpec, *, known_c
         findings.warnings += checks.touching(train)
 
 
-def _measure(findings: Findings, name: str, spec: TextSpec, measure: Measure | None) -> None:
+def measure_lengths(
+    findings: Findings,
+    name: str,
+    measure: Measure | None,
+    limit: int | None,
+    *,
+    characters: Callable[[Example], int] = checks.characters,
+    too_long: TooLong = checks.too_long,
+) -> None:
+    """Note how long the examples of a split are, and which are longer than they may be.
+
+    Args:
+        findings: what is added to.
+        name: of the split.
+        measure: token lengths of examples, uncut; without it lengths are in characters.
+        limit: tokens of a row that are trained on; None where there is no limit.
+        characters: of an example.
+        too_long: what to say of examples beyond the limit: their places, all lengths, the limit.
+    """
     split, built = findings.splits[name], findings.built[name]
     if measure is None or findings.problems:
-        lengths = [checks.characters(example) for example in built.examples]
-        split.lengths = checks.length_report(lengths, "characters")
+        split.lengths = checks.length_report(map(characters, built.examples), "characters")
         return
     try:
         measured = measure(built.examples)
@@ -157,11 +187,10 @@ def _measure(findings: Findings, name: str, spec: TextSpec, measure: Measure | N
         findings.problems += error.problems
         return
     split.lengths = checks.length_report(measured, "tokens")
-    limit = length_limit(spec)
     if limit is not None:
         places = checks.over_limit(built, measured, limit)
         split.too_long = len(places)
-        findings.warnings += checks.too_long(places, len(measured), limit)
+        findings.warnings += too_long(places, len(measured), limit)
 
 
 def length_limit(spec: TextSpec) -> int | None:

@@ -61,7 +61,7 @@ def inspect_dataset(spec: RunSpec, tokenizer: Tokenizer | None = None) -> Inspec
     except LuthierError as error:
         report.problems = _problems(error)
         return report
-    _fill(report, findings)
+    findings.fill(report)
     if not findings.problems:
         rows = _rendered(findings, spec, settings, tokenizer)
         report.rows = list(islice(rows, _SHOWN_ROWS))
@@ -152,19 +152,6 @@ def _inspect(given: argparse.Namespace) -> InspectReport:
     report = inspect_dataset(spec, tokenizer)
     report.model = spec.model.name_or_path
     return report
-
-
-def _fill(report: InspectReport, findings: Findings) -> None:
-    dataset = findings.dataset
-    report.fingerprint = dataset.fingerprint
-    report.validation_made = dataset.validation_made
-    report.columns = findings.columns
-    report.train = findings.splits["train"]
-    report.validation = findings.splits.get("validation")
-    report.problems, report.warnings = findings.problems, findings.warnings
-    if findings.recognition:
-        report.format, report.parts = findings.recognition.format, findings.recognition.parts
-        report.chat = any(built.chat for built in findings.built.values())
 
 
 def _rendered(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from ..errors import DataError, Problem
@@ -16,7 +17,7 @@ from . import checks
 from .chats import Message
 from .columns import describe_columns
 from .examples import Built
-from .findings import Findings, Measure
+from .findings import Findings, Measure, measure_lengths
 from .formats import OPTIONAL_PARTS, recognise
 from .preference_formats import Kind, recognise_preferences
 from .preference_rows import build_preferences
@@ -67,7 +68,14 @@ def examine_preferences(
         text = "too few different rows to set any aside, so nothing is measured"
         findings.warnings.append(Problem(text, dataset.train.name))
     for name in findings.built:
-        _measure(findings, name, spec, measure)
+        measure_lengths(
+            findings,
+            name,
+            measure,
+            preference_limit(spec),
+            characters=_characters,
+            too_long=partial(_too_long, spec),
+        )
     return findings
 
 
@@ -227,24 +235,6 @@ def spoken(value: str | list[Message], role: str) -> str:
     return said[-1] if said else str(value[-1]["content"])
 
 
-def _measure(findings: Findings, name: str, spec: ChatSpec, measure: Measure | None) -> None:
-    split, built = findings.splits[name], findings.built[name]
-    if measure is None or findings.problems:
-        split.lengths = checks.length_report(map(_characters, built.examples), "characters")
-        return
-    try:
-        measured = measure(built.examples)
-    except DataError as error:
-        findings.problems += error.problems
-        return
-    split.lengths = checks.length_report(measured, "tokens")
-    limit = preference_limit(spec)
-    if limit is not None:
-        places = checks.over_limit(built, measured, limit)
-        split.too_long = len(places)
-        findings.warnings += _too_long(spec, places, measured, limit)
-
-
 def preference_limit(spec: ChatSpec) -> int | None:
     """How many tokens of a prompt with its answer are trained on; None where there is no limit."""
     key = "max_prompt_length" if spec.task == "llm-grpo" else "max_length"
@@ -252,17 +242,15 @@ def preference_limit(spec: ChatSpec) -> int | None:
     return limit
 
 
-def _too_long(
-    spec: ChatSpec, places: list[str], measured: Sequence[int], limit: int
-) -> Iterable[Problem]:
+def _too_long(spec: ChatSpec, places: list[str], rows: int, limit: int) -> Iterable[Problem]:
     if spec.task not in ("llm-reward", "llm-grpo", "llm-distill"):
-        return checks.too_long(places, len(measured), limit)
+        return checks.too_long(places, rows, limit)
     if not places:
         return []
     key = "max_prompt_length" if spec.task == "llm-grpo" else "max_length"
-    share = 100 * len(places) / len(measured)
+    share = 100 * len(places) / rows
     text = (
-        f"{len(places)} of {len(measured)} rows ({share:.1f}%) are longer than {limit} tokens and "
+        f"{len(places)} of {rows} rows ({share:.1f}%) are longer than {limit} tokens and "
         f"will be left out; raise training.{key} to keep them"
     )
     return [Problem(text, where_all(places))]

@@ -8,7 +8,6 @@ from itertools import islice
 from ..errors import LuthierError, Problem, ProblemsError
 from ..spec.preference_data import ChatSpec, PromptSpec
 from ..tasks.llm_kto import KTOSpec
-from .findings import Findings
 from .preference_findings import examine_preferences, preference_limit, variants
 from .preference_formats import label_column
 from .read import Layout, read_dataset
@@ -51,7 +50,7 @@ def inspect_preferences(spec: PromptSpec, tokenizer: Tokenizer | None = None) ->
     except LuthierError as error:
         report.problems = [Problem(str(error))]
         return report
-    _fill(report, findings)
+    findings.fill(report)
     if not findings.problems:
         report.rows = list(islice(_rendered(findings.examples("train"), tokenizer), _SHOWN_ROWS))
     return report
@@ -80,19 +79,6 @@ def prompt_tokens(example: Example, tokenizer: Tokenizer) -> list[int]:
         return_dict=True,
     )
     return list(encoded["input_ids"])
-
-
-def _fill(report: InspectReport, findings: Findings) -> None:
-    dataset = findings.dataset
-    report.fingerprint = dataset.fingerprint
-    report.validation_made = dataset.validation_made
-    report.columns = findings.columns
-    report.train = findings.splits["train"]
-    report.validation = findings.splits.get("validation")
-    report.problems, report.warnings = findings.problems, findings.warnings
-    if findings.recognition:
-        report.format, report.parts = findings.recognition.format, findings.recognition.parts
-        report.chat = any(built.chat for built in findings.built.values())
 
 
 def _rendered(examples: list[Example], tokenizer: Tokenizer | None) -> Iterator[RenderedRow]:
