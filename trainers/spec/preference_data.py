@@ -79,6 +79,20 @@ ChatSpec = TextSpec | PromptSpec
 ChatDataSection = TextDataSection | PromptDataSection
 
 
+class MovingReference(TrainingSection):
+    """Whether the reference follows the model."""
+
+    sync_ref_model: bool = parameter(
+        False, "Move the reference towards the model now and then (full training).", group="loss"
+    )
+    ref_model_mixup_alpha: float = parameter(
+        0.6, "Share of the model in the moved reference.", ge=0, le=1, group="loss"
+    )
+    ref_model_sync_steps: int = parameter(
+        512, "Steps between such moves.", unit="steps", ge=1, group="loss"
+    )
+
+
 class PreferenceTraining(TrainingSection):
     """What the tasks share that compare answers to one prompt."""
 
@@ -107,7 +121,7 @@ class PreferenceTraining(TrainingSection):
     )
 
 
-class ReferenceTraining(PreferenceTraining):
+class ReferenceTraining(MovingReference, PreferenceTraining):
     """What the tasks share that keep the model near a reference."""
 
     beta: float = parameter(
@@ -135,15 +149,6 @@ class ReferenceTraining(PreferenceTraining):
         unit="rows",
         ge=1,
         group="memory",
-    )
-    sync_ref_model: bool = parameter(
-        False, "Move the reference towards the model now and then (full training).", group="loss"
-    )
-    ref_model_mixup_alpha: float = parameter(
-        0.6, "Share of the model in the moved reference.", ge=0, le=1, group="loss"
-    )
-    ref_model_sync_steps: int = parameter(
-        512, "Steps between such moves.", unit="steps", ge=1, group="loss"
     )
 
 

@@ -9,14 +9,13 @@ from pydantic import model_validator
 
 from ..registry import Column, Task
 from ..spec import conflict, parameter
-from ..spec.preference_data import PromptSpec
+from ..spec.preference_data import MovingReference, PromptSpec
 from ..spec.reward_section import RewardSection
-from ..spec.sections import TrainingSection
 
 _USUAL_GROUP = 8
 
 
-class GRPOTraining(TrainingSection):
+class GRPOTraining(MovingReference):
     """TRL's GRPOConfig names beside the common ones."""
 
     learning_rate: float = parameter(
@@ -115,15 +114,6 @@ class GRPOTraining(TrainingSection):
         1.0, "Learn only from this share of the least certain tokens.", gt=0, le=1, group="loss"
     )
     disable_dropout: bool = parameter(False, "Turn the model's dropout off.", group="loss")
-    sync_ref_model: bool = parameter(
-        False, "Move the reference towards the model now and then (full training).", group="loss"
-    )
-    ref_model_mixup_alpha: float = parameter(
-        0.6, "Share of the model in the moved reference.", ge=0, le=1, group="loss"
-    )
-    ref_model_sync_steps: int = parameter(
-        512, "Steps between such moves.", unit="steps", ge=1, group="loss"
-    )
 
 
 class GRPOSpec(PromptSpec):
