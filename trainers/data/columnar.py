@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from .class_labels import features_of, name_classes
 from .problems import data_error
 from .table import Row, Table
 
-# The names of the columns, and the rows in batches.
-Content = tuple[Sequence[str], Iterable[Any]]
+# The schema, and the rows in batches.
+Content = tuple[Any, Iterable[Any]]
 
 
 def read_parquet(path: Path, limit: int | None = None) -> Table:
@@ -40,7 +41,7 @@ def _read(path: Path, limit: int | None, kind: str, open_file: Callable[[Path], 
         ) from error
     rows: list[Row] = []
     try:
-        names, batches = open_file(path)
+        schema, batches = open_file(path)
         for batch in batches:
             rows += batch.to_pylist()
             if limit is not None and len(rows) >= limit:
@@ -50,7 +51,8 @@ def _read(path: Path, limit: int | None, kind: str, open_file: Callable[[Path], 
     rows = rows[:limit]
     if not rows:
         raise data_error("has no rows", path)
-    columns = tuple(map(str, names))
+    name_classes(rows, features_of(schema.metadata))
+    columns = tuple(map(str, schema.names))
     return Table(path.name, columns, rows, list(range(1, len(rows) + 1)))
 
 
@@ -58,7 +60,7 @@ def _parquet(path: Path) -> Content:
     import pyarrow.parquet
 
     file = pyarrow.parquet.ParquetFile(path)
-    return file.schema_arrow.names, file.iter_batches()
+    return file.schema_arrow, file.iter_batches()
 
 
 def _arrow(path: Path) -> Content:
@@ -70,6 +72,6 @@ def _arrow(path: Path) -> Content:
         file = pyarrow.ipc.open_file(source)
     except pyarrow.ArrowInvalid:
         stream = pyarrow.ipc.open_stream(source)
-        return stream.schema.names, stream
+        return stream.schema, stream
     batches = (file.get_batch(number) for number in range(file.num_record_batches))
-    return file.schema.names, batches
+    return file.schema, batches

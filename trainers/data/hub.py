@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..spec import DataSection
+from .class_labels import name_classes
 from .problems import data_error
 from .table import Row, Table
 
@@ -47,6 +48,7 @@ def read_hub(section: DataSection) -> dict[str, Table]:
 def _table(name: str, found: Any, limit: int | None) -> Table:
     wanted = len(found) if limit is None else min(limit, len(found))
     rows: list[Row] = found.select(range(wanted)).to_list()
+    name_classes(rows, found.features.to_dict())
     columns = tuple(str(column) for column in found.column_names)
     return Table(name, columns, rows, list(range(1, wanted + 1)))
 
