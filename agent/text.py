@@ -59,6 +59,11 @@ def count(amount: int, noun: str) -> str:
     return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
 
 
+def percent(done: float, total: float) -> str:
+    """How much of it is done, such as ``42%``; rounded down, so that 100% means all of it."""
+    return f"{int(done * 100 / total)}%"
+
+
 def sparkline(values: Sequence[float | None], width: int, *, unicode: bool = True) -> str:
     """The course of ``values`` in ``width`` characters at most; gaps are left out."""
     known = [value for value in values if value is not None and math.isfinite(value)]

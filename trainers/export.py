@@ -15,22 +15,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .engine.folders import ONLY_FOR_RESUMING
 from .errors import LuthierError
 from .run_folder import RunFolder
 from .spec import GradientSpec, RunSpec
 from .worker import read_run_spec
-
-_ONLY_FOR_RESUMING = (
-    "optimizer*",
-    "scheduler.pt",
-    "scaler.pt",
-    "rng_state*",
-    "trainer_state.json",
-    "metrics_so_far_*",
-    "global_step*",
-    "latest",
-    "zero_to_fp32.py",
-)
 
 
 def export(run: RunFolder, target: Path, *, merge: bool, checkpoint: int | None) -> None:
@@ -59,7 +48,7 @@ def export(run: RunFolder, target: Path, *, merge: bool, checkpoint: int | None)
         merge_adapter(source, target, spec)
     else:
         print(f"copying {source}", flush=True)
-        ignored = shutil.ignore_patterns(*_ONLY_FOR_RESUMING)
+        ignored = shutil.ignore_patterns(*ONLY_FOR_RESUMING)
         shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
     _write_card(run, target, spec, source, checkpoint)
     print(f"done {target}", flush=True)

@@ -32,7 +32,7 @@ class Column:
 
     ``names`` are the column names that the part goes by when the spec maps none, the likeliest
     first, whatever their capitals. The part's own name is always one of them. ``several`` says
-    that more than one column may play the part.
+    that more than one column may play the part, ``unless`` names a part that makes it needless.
     """
 
     role: str
@@ -41,6 +41,7 @@ class Column:
     required: bool = True
     names: tuple[str, ...] = ()
     several: bool = False
+    unless: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,14 @@ class Inputs:
     roles: tuple[str, ...]
     kind: InputKind = "text"
     optional: tuple[str, ...] = ()
+
+    def from_here(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The row with the paths of its pictures made whole, since others open them elsewhere."""
+        if self.kind != "image" or self.roles[0] not in row:
+            return dict(row)
+        value = row[self.roles[0]]
+        found = [_whole(each) for each in value] if isinstance(value, list) else _whole(value)
+        return {**row, self.roles[0]: found}
 
 
 @dataclass(frozen=True)
@@ -146,6 +155,17 @@ class Task:
             return tuple(column.role for column in self.columns if column.required)
         given = (*self.inputs.roles, *self.inputs.optional) if self.inputs else ()
         return tuple(column.role for column in self.columns if column.role not in given)
+
+
+def _whole(value: Any) -> Any:
+    """The path of a file that is there, from the root; anything else as it is."""
+    if not isinstance(value, str) or not value:
+        return value
+    try:
+        path = Path(value).expanduser()
+        return str(path.absolute()) if path.exists() else value
+    except (OSError, RuntimeError, ValueError):
+        return value
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterable, Sequence
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.style import Style
 from textual import events
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.message import Message as TextualMessage
 from textual.screen import Screen
@@ -20,7 +23,7 @@ from luthier.agent.paths import Home
 from luthier.agent.text import count
 from luthier.trainers.errors import LuthierError
 
-from . import clipboard, settings, themes
+from . import clipboard, hangup, settings, themes
 from .bindings import bindings, load_profile, normal_keys
 from .glyphs import AsciiFilter, choose
 from .keys import TABLE
@@ -31,6 +34,8 @@ from .state import ClientState, Topic
 from .typing import KeyHandled, KeysInOrder
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from luthier.agent.client import Client
 
 _TOAST_SECONDS = 8.0
@@ -72,7 +77,7 @@ class LuthierApp(App[None]):
             self.register_theme(theme)
         self._ascii_filter = AsciiFilter(enabled=False)
         self._filters.append(self._ascii_filter)
-        self._keys = KeysInOrder(self, super().on_event)
+        self._keys = KeysInOrder(self, super().on_event, self._paint)
         self._client: Client | None = None
         self._client_lock = threading.Lock()
         # Set by the first news: until then the link may be starting the agent.
@@ -119,6 +124,12 @@ class LuthierApp(App[None]):
     async def on_key_handled(self, event: KeyHandled) -> None:
         """A key has had its effect."""
         await self._keys.handled(event)
+
+    def _paint(self) -> None:
+        """Show what a key has changed at once; Textual's next frame may be 17 ms away."""
+        if not self._exit:
+            with self.screen._context():
+                self.screen._on_timer_update()
 
     # -- the agent -----------------------------------------------------------------------------
 
@@ -175,6 +186,11 @@ class LuthierApp(App[None]):
     def on_mount(self) -> None:
         """Begin to listen once the first screen is there, so that it paints first."""
         self.call_after_refresh(self._link.start)
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self.exit)
+            hangup.watch(lambda: loop.call_soon_threadsafe(self.exit))
 
     def on_unmount(self) -> None:
         """Hear nothing more."""
@@ -267,6 +283,21 @@ class LuthierApp(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The agent can be started only while it is away."""
         return action != "start_agent" or self.state.connection == "away"
+
+    def exit(
+        self, result: None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        """Close Luthier; what is worked on in any screen is kept."""
+        for screen in self.screen_stack:
+            if isinstance(screen, LuthierScreen):
+                screen.keep()
+        super().exit(result, return_code, message)
+
+    def pop_screen(self) -> AwaitComplete:
+        """Go back to the screen before; what is worked on in this one is kept."""
+        if isinstance(self.screen, LuthierScreen):
+            self.screen.keep()
+        return super().pop_screen()
 
     def leave_screen(self) -> None:
         """Go back to the screen before; from the first one, close."""

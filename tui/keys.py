@@ -244,6 +244,7 @@ TABLE: dict[str, dict[str, Key]] = {
         "next": Key("n", "again(True)", "next match", "To the next match."),
         "previous": Key("N", "again(False)", "match before", "To the match before."),
         "wrap": Key("w", "wrap", "wrap", "Long lines in several rows, or cut."),
+        "save": Key("S", "save", "save", "Write the whole log to a file.", 4),
         "attempt": Key("A", "attempt", "attempt", "The log of another attempt."),
         "left": Key("left,h", "sideways(-1)", "left", "See what is left of the screen."),
         "right": Key("right,l", "sideways(1)", "right", "See what is right of the screen."),

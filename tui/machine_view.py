@@ -126,9 +126,11 @@ def share(used: str, total: str) -> str:
 
 
 def users_cell(device: Device, runs: Mapping[str, Run]) -> Cell:
-    """Who has the device."""
+    """Who has the device: our runs, or else people whom we do not know."""
     if not device.ready:
         return Cell("not ready", "bad")
+    if device.others and not device.runs:
+        return Cell(", ".join(map(printable, device.others)), "warning")
     names = [printable(runs[each].name or each) if each in runs else each for each in device.runs]
     free = device.slots - len(names)
     if not names:

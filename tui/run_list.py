@@ -183,8 +183,8 @@ class Cells:
             case "bar":
                 return self._bar(run, column.width)
             case "percent":
-                # Rounded down: 100% only when it is.
-                return Cell(f"{int(share * 100)}%" if (share := _share(run)) is not None else "")
+                done = text.percent(progress.step, progress.total) if progress.total else ""
+                return Cell(done)
             case "step":
                 return Cell(f"{progress.step}/{progress.total}" if progress.total else "")
             case "left":

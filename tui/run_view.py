@@ -8,7 +8,7 @@ from typing import Any
 
 from luthier.agent.models import Device, FileInfo, HardwareSample, Run, RunDetail
 from luthier.agent.states import RunState
-from luthier.agent.text import count, duration, printable
+from luthier.agent.text import count, duration, percent, printable
 from luthier.trainers.spec.yaml_loader import dump_yaml
 
 from .glyphs import Glyphs
@@ -68,8 +68,8 @@ def _figures(run: Run) -> list[str]:
     progress = run.progress
     figures = []
     if progress.total:
-        share = progress.step / progress.total
-        figures.append(f"{share:4.0%}  {progress.step:,}/{progress.total:,}")
+        share = percent(progress.step, progress.total)
+        figures.append(f"{share:>4}  {progress.step:,}/{progress.total:,}")
     elif progress.step:
         figures.append(f"step {progress.step:,}")
     if run.state.active and progress.seconds_left is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.agent.models import PredictRequest
@@ -33,7 +34,7 @@ def examples(client: Client, run: str, inputs: Inputs) -> list[dict[str, str]]:
 
 def predict(client: Client, run: str, inputs: Inputs, values: Mapping[str, str]) -> dict[str, Any]:
     """The prediction for one input. Raises LuthierError when there is none."""
-    row = {role: text for role, text in values.items() if text.strip()}
+    row = inputs.from_here({role: text for role, text in values.items() if text.strip()})
     missing = [role for role in inputs.roles if role not in row]
     if missing:
         raise LuthierError(f"Write the {missing[0]} first.")
@@ -43,6 +44,11 @@ def predict(client: Client, run: str, inputs: Inputs, values: Mapping[str, str])
         if chunk.finish is not None:
             raise LuthierError(chunk.error or "There was no prediction.")
     raise LuthierError("The prediction broke off.")
+
+
+def _whole(inputs: Inputs, text: str) -> str:
+    """A picture's path from the root: whoever predicts works in another folder."""
+    return str(Path(text.strip()).expanduser().absolute()) if inputs.kind == "image" else text
 
 
 def prediction_lines(values: Mapping[str, str], prediction: Mapping[str, Any]) -> list[Line]:

@@ -35,14 +35,26 @@ class KeysInOrder:
     Args:
         app: whose keys.
         hand_on: gives a key to whoever it is for.
+        rested: called when the last one has had its effect.
     """
 
-    def __init__(self, app: App[None], hand_on: Callable[[events.Key], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        app: App[None],
+        hand_on: Callable[[events.Key], Awaitable[None]],
+        rested: Callable[[], None],
+    ) -> None:
         self._app = app
         self._hand_on = hand_on
+        self._rested = rested
         self._waiting: deque[events.Key] = deque()
         self._number = 0
         self._busy = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a key has not had its whole effect yet."""
+        return self._busy
 
     async def typed(self, key: events.Key) -> None:
         """Take a key that was typed."""
@@ -66,6 +78,8 @@ class KeysInOrder:
             self._app.set_timer(_PATIENCE_SECONDS, partial(self._give_up, self._number))
             await self._hand_on(self._waiting.popleft())
             self._send(_ROUNDS - 1)
+        else:
+            self._rested()
 
     def _send(self, left: int) -> None:
         message = KeyHandled(self._number, left)

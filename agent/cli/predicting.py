@@ -71,7 +71,7 @@ def _request(source: str, task: str) -> PredictRequest:
     if not lines:
         raise LuthierError("Standard input is empty.")
     rows = [_row(line, role, number) for number, line in enumerate(lines, start=1)]
-    return PredictRequest(rows=[_with_whole_paths(row, inputs) for row in rows])
+    return PredictRequest(rows=[inputs.from_here(row) if inputs else row for row in rows])
 
 
 def _from_here(source: str, inputs: Inputs | None) -> str:
@@ -81,22 +81,7 @@ def _from_here(source: str, inputs: Inputs | None) -> str:
     except json.JSONDecodeError:
         # The agent has the sentence for it.
         return source
-    return source if row is None else json.dumps(_with_whole_paths(row, inputs))
-
-
-def _with_whole_paths(row: dict[str, Any], inputs: Inputs | None) -> dict[str, Any]:
-    """The row, in which pictures are named from where the command was called."""
-    if inputs is None or inputs.kind != "image" or inputs.roles[0] not in row:
-        return row
-    value = row[inputs.roles[0]]
-    named = [_whole(each) for each in value] if isinstance(value, list) else _whole(value)
-    return {**row, inputs.roles[0]: named}
-
-
-def _whole(value: Any) -> Any:
-    if not isinstance(value, str) or not _is_there(Path(value).expanduser()):
-        return value
-    return str(Path(value).expanduser().absolute())
+    return json.dumps(inputs.from_here(row)) if inputs and row is not None else source
 
 
 def _row(line: str, role: str, number: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..hosts.far.machine import process_user
 from ..models import Device
 from .pci import PCI_FOLDER, pci_cards
 
@@ -89,7 +90,19 @@ class NvidiaDevices:
                 "uuid": ask(library.nvmlDeviceGetUUID, handle),
                 "compute_capability": ".".join(map(str, capability)) if capability else None,
             },
+            others=self._others(handle),
         )
+
+    def _others(self, handle: Any) -> list[str]:
+        """Who else computes on a GPU, such as ``anna (pid 12, 3000 MiB)``."""
+        found = []
+        for process in self._ask(self._library.nvmlDeviceGetComputeRunningProcesses, handle) or ():
+            user = process_user(process.pid)
+            if user is not None and not user[1]:
+                # Its memory is silent where several containers share the GPU.
+                memory = f", {process.usedGpuMemory >> 20} MiB" if process.usedGpuMemory else ""
+                found.append(f"{user[0]} (pid {process.pid}{memory})")
+        return found
 
     def _ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
         """The answer, or None where this GPU or driver has none."""

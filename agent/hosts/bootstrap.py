@@ -10,7 +10,7 @@ from pathlib import Path
 from .errors import HostError
 
 _AGENT = Path(__file__).parent.parent
-_MODULES = ("wire", "attempts", "files", "machine", "main")
+_MODULES = ("wire", "attempts", "caches", "files", "machine", "main")
 _PACKAGE = "luthier.agent.hosts.far"
 _PYTHONS = tuple(f"python3.{minor}" for minor in range(14, 9, -1))
 NO_PYTHON = b"luthier-no-python"

@@ -28,6 +28,7 @@ class _ChannelIO(io.RawIOBase):
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
+        self.heard_at = time.monotonic()
 
     def readable(self) -> bool:
         return True
@@ -38,6 +39,7 @@ class _ChannelIO(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         data = self._channel.recv(len(buffer))
         buffer[: len(data)] = data
+        self.heard_at = time.monotonic()
         return len(data)
 
     def write(self, data: Any) -> int:
@@ -59,13 +61,13 @@ class Channel:
         self._connection = connection
         self._account = connection.settings.account
         self._channel = connection.command(command_line(pythons))
-        stream = _ChannelIO(self._channel)
+        self._stream = stream = _ChannelIO(self._channel)
         self.wire = Wire(io.BufferedReader(stream, _READ_BYTES), stream)  # type: ignore[arg-type]
         self._numbers = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[Frame | None]] = {}
         self._lock = threading.Lock()
+        self._pinging = threading.Lock()
         self.ended = False
-        self.heard_at = time.monotonic()
         self._start()
 
     def _start(self) -> None:
@@ -118,7 +120,6 @@ class Channel:
         try:
             while (frame := self.wire.receive()) is not None:
                 body = self.wire.body(frame)
-                self.heard_at = time.monotonic()
                 waiting = self._waiting.get(frame.get("id", 0))
                 if waiting is not None:
                     waiting.put(frame)
@@ -197,6 +198,24 @@ class Channel:
         return self.receive()[0]
 
     # -- both ----------------------------------------------------------------------------------
+
+    @property
+    def heard_at(self) -> float:
+        """When anything last came from the far end, by the monotonic clock."""
+        return self._stream.heard_at
+
+    def ping(self) -> None:
+        """Say that we are here, since a far end that hears nothing leaves. Does not block."""
+        # Sending blocks while a dead link's window is full; that must stop nobody.
+        if not self.ended and self._pinging.acquire(blocking=False):
+            threading.Thread(target=self._ping, daemon=True).start()
+
+    def _ping(self) -> None:
+        try:
+            with contextlib.suppress(HostUnreachableError):
+                self.send("ping")
+        finally:
+            self._pinging.release()
 
     def detach(self) -> Any:
         """The bare channel, once the far end has become another program."""

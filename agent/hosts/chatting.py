@@ -33,7 +33,7 @@ class HostPlace(Place):
 
     async def start(self, devices: Sequence[str], *, offline: bool, token: bool, log: Path) -> Pipe:
         """See Place. The errors stay in a log of the same name there."""
-        offline = offline or self._host.record.offline
+        offline = offline or self._host.offline
         environment = worker_environment(devices, offline=offline, base={})
         secret = await asyncio.to_thread(hub_token) if token else None
         if secret:
@@ -52,7 +52,10 @@ def _start(
 ) -> Pipe:
     session = host.link.ready()
     root = str(session.hello["folder"])
-    code = host.shipper(session).ship_bundle(lambda doing: None)
+    shipper = host.shipper(session)
+    code = shipper.ship_bundle(lambda doing: None)
+    if "HF_HUB_OFFLINE" in environment:
+        environment = environment | shipper.ship_cached("", lambda doing: None)
     channel = host.link.own_channel()
     try:
         there = f"{root}/chats/{log}"

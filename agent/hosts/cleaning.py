@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .ssh_host import SshHost
 
-_OURS = ("runs", "bundles", "trees", "blobs", "wheels", "venv", "chats")
+_OURS = ("runs", "bundles", "trees", "blobs", "hub", "datasets", "wheels", "venv", "chats")
 
 
 def clean_host(host: SshHost, runs: Sequence[str]) -> None:

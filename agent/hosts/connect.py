@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import HostUnreachableError
+from .errors import HostError, HostUnreachableError
 from .host_keys import KnownHosts
 from .login import log_in
 from .secrets import Secrets
@@ -24,6 +24,7 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 _CONNECT_SECONDS = 15.0
 _LOGIN_SECONDS = 30.0
+_MOST_HOPS = 8
 # Unacknowledged bytes for so long mean that the link is dead.
 _USER_TIMEOUT_MILLISECONDS = 15_000
 
@@ -73,7 +74,7 @@ def connect(target: Target, known_hosts: KnownHosts, secrets: Secrets) -> Connec
         HostKeyChangedError, DecisionNeededError, HostError: as their names say.
     """
     settings = ssh_settings(target)
-    hops = [*(ssh_settings(jump) for jump in settings.jumps), settings]
+    hops = _hops(settings)
     below: list[Any] = []
     try:
         transport: Any = None
@@ -85,6 +86,19 @@ def connect(target: Target, known_hosts: KnownHosts, secrets: Secrets) -> Connec
             each.close()
         raise
     return Connection(transport, settings, below[-2::-1])
+
+
+def _hops(settings: SshSettings) -> list[SshSettings]:
+    """What is gone through, and the host itself last: the first jump host may have its own."""
+    hops = [settings]
+    while hops[0].jumps:
+        if len(hops) > _MOST_HOPS:
+            raise HostError(
+                f"{settings.account}: the way there goes through more than {_MOST_HOPS} hosts.",
+                hint="A ProxyJump in ~/.ssh/config may lead back to where it came from.",
+            )
+        hops = [*(ssh_settings(jump) for jump in hops[0].jumps), *hops]
+    return hops
 
 
 def _open(

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from luthier.trainers.errors import LuthierError
@@ -44,14 +44,16 @@ class Follower(Protocol):
 class Session:
     """One life of the link: a connection, its control channel, and who answers there.
 
-    ``clock_skew`` is how many seconds the host's clock is ahead of ours.
+    ``clock_skew`` is how many seconds the host's clock is ahead of ours; ``couriers`` are those
+    channels for bulk that nobody uses now.
     """
 
     connection: Connection
     channel: Channel
     hello: Mapping[str, Any]
     clock_skew: float
-    couriers: list[Channel]
+    couriers: list[Channel] = field(default_factory=list)
+    every_courier: list[Channel] = field(default_factory=list)
 
 
 class Link:
@@ -185,6 +187,9 @@ class Link:
             channel = session.couriers.pop() if session.couriers else None
         if channel is None or channel.ended:
             channel = self._courier(session.connection)
+            with self._couriers:
+                living = [each for each in session.every_courier if not each.ended]
+                session.every_courier = [*living, channel]
         try:
             yield channel
         except BaseException:
@@ -259,7 +264,7 @@ class Link:
             channel.close()
             connection.close()
             raise
-        return Session(connection, channel, hello, skew, [])
+        return Session(connection, channel, hello, skew)
 
     def _serve(self, session: Session) -> None:
         """Stand by a connection until it is lost or nobody wants it any more."""
@@ -274,11 +279,14 @@ class Link:
             self._begin_to_follow(session, key)
         reason = "the connection was lost"
         while not session.channel.ended and self._wanted and not self._closed:
-            if time.monotonic() - session.channel.heard_at > _SILENCE_SECONDS:
+            channels = [session.channel, *session.every_courier]
+            # Over a slow link bulk may hold up what the control channel would say.
+            heard_at = max(channel.heard_at for channel in channels)
+            if time.monotonic() - heard_at > _SILENCE_SECONDS:
                 reason = f"nothing was heard for {_SILENCE_SECONDS:.0f} seconds"
                 break
-            with contextlib.suppress(HostUnreachableError):
-                self._ping(session)
+            for channel in channels:
+                channel.ping()
             with self._condition:
                 self._condition.wait_for(
                     lambda: session.channel.ended or self._closed, timeout=_PING_SECONDS / 2
@@ -293,10 +301,6 @@ class Link:
         session.connection.close()
         _log.info("host %s: %s", self._name, reason if lost else "disconnected")
         self._changed()
-
-    def _ping(self, session: Session) -> None:
-        # Sending blocks while a dead link's window is full; that must not stop the watch.
-        threading.Thread(target=_send_ping, args=(session.channel,), daemon=True).start()
 
     def _begin_to_follow(self, session: Session, key: str) -> None:
         follower = self._followers.get(key)
@@ -359,8 +363,3 @@ class Link:
 
     def _failure(self) -> LuthierError:
         return self.error or HostUnreachableError(f"{self._name} did not answer in time.")
-
-
-def _send_ping(channel: Channel) -> None:
-    with contextlib.suppress(HostUnreachableError):
-        channel.send("ping")

@@ -78,9 +78,11 @@ def _with_password(
         raise needed
     try:
         transport.auth_password(settings.user, password)
-    except BadAuthenticationType as error:
-        raise _refused(settings, tried) from error
     except AuthenticationException as error:
+        # A wrong answer to the server's question is told as a kind of login that it does not take.
+        allowed = set(getattr(error, "allowed_types", ("password",)))
+        if not allowed & {"password", "keyboard-interactive"}:
+            raise _refused(settings, tried) from error
         secrets.forget("password", settings.account)
         raise DecisionNeededError(
             "password", settings.account, f"{settings.account} refuses that password."

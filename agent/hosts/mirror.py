@@ -11,9 +11,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from luthier.trainers.run_folder import AttemptFolder, write_json
+from luthier.trainers.errors import LuthierError
+from luthier.trainers.run_folder import AttemptFolder, RunFolder, write_json
 
 from ..launching import ExitReport, Observation, SupervisorIdentity
+from .errors import HostError
 from .far.wire import Frame
 
 PLACE = "host.json"
@@ -100,6 +102,29 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def read_place(attempt: AttemptFolder) -> dict[str, Any] | None:
     """Where an attempt is on another host: host, folder of the run, paths; None for one here."""
     return read_json(attempt.path / PLACE)
+
+
+def has_place(attempt: AttemptFolder) -> bool:
+    """Whether something of the attempt may be on another host already."""
+    return (attempt.path / PLACE).exists()
+
+
+def write_place(attempt: AttemptFolder, place: dict[str, Any]) -> None:
+    """Note where an attempt will be. Raises LuthierError when the disk does not take it."""
+    try:
+        attempt.path.mkdir(parents=True, exist_ok=True)
+        write_json(attempt.path / PLACE, place)
+    except OSError as error:
+        raise LuthierError(f"{attempt.path}: the start failed: {error.strerror}.") from error
+
+
+def place_of(folder: RunFolder) -> str:
+    """The run's folder on its host. Raises HostError where it has none."""
+    for attempt in reversed(folder.attempts()):
+        place = read_place(attempt)
+        if place is not None:
+            return str(place["folder"])
+    raise HostError(f"Run {folder.run_id} has nothing on another host.")
 
 
 def _parsed(model: Any, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +17,17 @@ from .transfer import send_file
 
 Say = Callable[[str], None]
 _OLDEST = (3, 10)
-_PYTHONS = tuple(f"python3.{minor}" for minor in (12, 13, 11, 10, 14))
+_PYTHONS = (*(f"python3.{minor}" for minor in (12, 13, 11, 10, 14)), "python3")
+# A name on the search path need not be a Python that runs: pyenv leaves names of all its versions.
+_TRY_PYTHONS = """\
+modules=$1; shift
+for python in "$@"; do
+    "$python" -c "import sys, $modules
+assert sys.version_info >= (3, 10)
+print(sys.executable)" 2>/dev/null && exit 0
+done
+exit 1
+"""
 _BASE = ("pydantic", "PyYAML", "psutil")
 # A pip that is asked for a wheel which is not there must not look elsewhere.
 _NO_INDEX = ("--no-index", "--find-links")
@@ -73,13 +84,7 @@ def make_environment(host: SshHost, wheels: Path | None, say: Say) -> str:
             _run(channel, [uv, "venv", "--allow-existing", "--python", ">=3.10", folder], say)
             _run(channel, [uv, "pip", "install", "--python", python, *source, *packages], say)
         else:
-            base = next(filter(None, (_find(channel, name) for name in _PYTHONS)), None)
-            if base is None:
-                raise HostError(
-                    f"{host.name} has no Python 3.10 or newer.",
-                    hint="Install one there, or uv (one file, which brings its own Pythons).",
-                )
-            _run(channel, [base, "-m", "venv", folder], say)
+            _run(channel, [_base_python(host.name, channel), "-m", "venv", folder], say)
             pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
             _run(channel, [*pip, *source, *packages], say)
     return python
@@ -102,7 +107,8 @@ def _send_wheels(host: SshHost, root: str, wheels: Path, say: Say) -> str:
     if not found:
         raise HostError(
             f"{wheels}: there are no wheels in it.",
-            hint="Fill it with: pip download -d FOLDER PACKAGES, on a machine like the host.",
+            hint="Fill it on a machine like the host with: "
+            f"pip wheel -w {wheels} {shlex.join(requirements())}",
         )
     progress = Progress("sending wheels", sum(path.stat().st_size for path in found), say)
     for path in found:
@@ -113,7 +119,28 @@ def _send_wheels(host: SshHost, root: str, wheels: Path, say: Say) -> str:
 
 def _find(channel: Channel, program: str) -> str | None:
     """Where a program is there."""
-    frames = _frames(channel, ["/bin/sh", "-c", 'command -v "$1"', "sh", program])
+    return _first_line(channel, 'command -v "$1"', program)
+
+
+def _base_python(name: str, channel: Channel) -> str:
+    """A Python there that can make environments. Raises HostError where there is none."""
+    if found := _first_line(channel, _TRY_PYTHONS, "venv, ensurepip", *_PYTHONS):
+        return found
+    if found := _first_line(channel, _TRY_PYTHONS, "sys", *_PYTHONS):
+        raise HostError(
+            f"{name}: {found} cannot make environments, as its venv module is missing.",
+            hint="Install it (apt install python3-venv), or uv (one file), or name another "
+            f"Python: luthier host setup {name} --python PATH",
+        )
+    raise HostError(
+        f"{name} has no Python 3.10 or newer.",
+        hint="Install one there, or uv (one file, which brings its own Pythons).",
+    )
+
+
+def _first_line(channel: Channel, script: str, *arguments: str) -> str | None:
+    """The first line that a shell script prints there; None when it fails."""
+    frames = _frames(channel, ["/bin/sh", "-c", script, "sh", *arguments])
     lines = [str(frame["line"]) for frame in frames[:-1]]
     return lines[0] if frames[-1]["code"] == 0 and lines else None
 

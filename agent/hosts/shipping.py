@@ -16,6 +16,7 @@ from .bundle import bundle
 from .errors import HostError
 from .hashes import FileContent, Hashes, tree_id
 from .host import Tell
+from .hub_cache import HubCache, overlay
 from .link import Link
 from .transfer import send_file
 
@@ -63,28 +64,55 @@ class Shipper:
             found[path] = self.ship(Path(path), tell)
         return found
 
-    def ship(self, path: Path, tell: Tell) -> str:
-        """Where a file or folder is there; sent when missing. Raises like ship_files."""
+    def ship(self, path: Path, tell: Tell, name: str = "") -> str:
+        """Where a file or folder is there; sent when missing. Raises like ship_files.
+
+        Args:
+            path: of it here.
+            tell: told of progress.
+            name: what that calls it; silent: its own name.
+        """
         try:
-            return self._ship(path, tell)
+            return self._ship(path, tell, name or path.name)
         except OSError as error:
             raise HostError(f"{path}: cannot be sent: {error.strerror or error}.") from error
 
-    def _ship(self, path: Path, tell: Tell) -> str:
+    def ship_cached(self, wanted: RunSpec | str, tell: Tell) -> dict[str, str]:
+        """Bring there what the hub has and the cache here too, for a worker that is offline.
+
+        Args:
+            wanted: a spec, or what the hub calls a model.
+            tell: told of progress.
+
+        Returns:
+            the environment that makes a worker find it.
+
+        Raises like ship_files.
+        """
+        here = HubCache()
+        try:
+            found = here.of_name(wanted) if isinstance(wanted, str) else here.of_spec(wanted)
+            return overlay(
+                found, self._root, self._link.ask, lambda it: self.ship(it.path, tell, it.name)
+            )
+        except OSError as error:
+            raise HostError(f"The cache of the hub cannot be read: {error}.") from error
+
+    def _ship(self, path: Path, tell: Tell, name: str) -> str:
         files = self._hashes.contents(path)
         folder = f"{self._root}/trees/{tree_id(files)}"
         (found,) = self._link.ask("sizes", paths=[folder])["sizes"]
         if found is None:
             targets = [f"{self._root}/blobs/{file.sha256[:2]}/{file.sha256}" for file in files]
-            self._send(path, files, targets, tell)
+            self._send(name, files, targets, tell)
             links = [[file.name, there] for file, there in zip(files, targets, strict=True)]
             self._link.ask("link", folder=folder, files=links, seconds=600)
             self._hashes.save()
         return f"{folder}/{files[0].name}" if path.is_file() else folder
 
-    def _send(self, path: Path, files: list[FileContent], targets: list[str], tell: Tell) -> None:
+    def _send(self, name: str, files: list[FileContent], targets: list[str], tell: Tell) -> None:
         total = sum(file.size for file in files)
-        progress = Progress(f"sending {path.name}", total, tell)
+        progress = Progress(f"sending {name}", total, tell)
         for file, target in zip(files, targets, strict=True):
             send_file(self._link, file, target, progress.moved)
 

@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from luthier.trainers.errors import LuthierError
-from luthier.trainers.run_folder import AttemptFolder, RunFolder, write_json
+from luthier.presets.memory import Price
+from luthier.trainers.run_folder import AttemptFolder, RunFolder
+from luthier.trainers.spec import RunSpec
 from luthier.trainers.spec.file import dump_spec, load_spec
 
 from ..hardware.host import cpu_device_of
@@ -28,7 +29,7 @@ from .hashes import Hashes
 from .host import Host, Tell
 from .host_keys import KnownHosts
 from .link import Link, Session
-from .mirror import PLACE, Mirror, read_place
+from .mirror import Mirror, has_place, place_of, read_place, write_place
 from .record import HostFile, HostRecord
 from .secrets import Secrets
 from .shipping import Progress, Shipper, moved_spec
@@ -39,6 +40,8 @@ from .transfer import fetch_file
 FETCHED = ("artifacts/*", "*.json", "spec.yaml")
 NOT_FETCHED = ("artifacts/checkpoints/*", "run.json", "attempt-*", "spec.yaml", "*.new", "*.part")
 _OLD_SECONDS = 5.0
+# Nobody shall wait for a link that has just died; what it does not carry is said again later.
+_PROMPT_SECONDS = 2.0
 
 
 class SshHost(Host):
@@ -122,6 +125,11 @@ class SshHost(Host):
         return self._hashes
 
     @property
+    def offline(self) -> bool:
+        """Whether nothing that runs there looks for the hub."""
+        return self.record.offline or self._settings.offline
+
+    @property
     def unreachable_since(self) -> float | None:
         """See Host."""
         return self.link.down_since
@@ -141,6 +149,12 @@ class SshHost(Host):
         self.link.close()
 
     # -- hardware ------------------------------------------------------------------------------
+
+    @property
+    def price(self) -> Price | None:
+        """See Host."""
+        hour = self.record.price_per_hour
+        return None if hour is None else Price(hour, self.record.currency)
 
     def devices(self) -> Sequence[Device]:
         """See Host."""
@@ -217,16 +231,9 @@ class SshHost(Host):
         """See Host."""
         tell("preparing the host")
         session = self.link.ready()
-        root = self._root(session)
-        attempt, there = folder.attempt(number), f"{root}/runs/{folder.run_id}"
+        attempt, there = folder.attempt(number), f"{self._root(session)}/runs/{folder.run_id}"
         spec = load_spec(folder.spec)
-        shipper = self.shipper(session)
-        code = shipper.ship_bundle(tell)
-        paths = shipper.ship_files(spec, tell)
-        text = dump_spec(moved_spec(spec, paths))
-        self._ask("write", text.encode(), path=f"{there}/spec.yaml")
-        place = {"host": self.name, "folder": there, "bundle": code, "paths": paths}
-        _write_place(attempt, place)
+        environment = self._bring(spec, attempt, there, tell)
         plan = launch_plan(
             self._settings,
             RunFolder(Path(there)),
@@ -237,7 +244,6 @@ class SshHost(Host):
             command=self._command(),
             offline=self.record.offline,
         )
-        launch = {**asdict(plan), "environment": {**plan.environment, "PYTHONPATH": code}}
         token = hub_token() if spec.launch.send_hub_token else None
         tell("starting")
         if attempt.stop_request.exists():
@@ -246,28 +252,44 @@ class SshHost(Host):
         self._ask(
             "start",
             folder=f"{there}/{attempt.path.name}",
-            launch=launch,
-            supervisor=f"{code}/supervisor.py",
+            launch={**asdict(plan), "environment": {**plan.environment, **environment}},
+            supervisor=f"{environment['PYTHONPATH']}/supervisor.py",
             secrets={"HF_TOKEN": token} if token else {},
             seconds=180.0,
         )
+
+    def _bring(
+        self, spec: RunSpec, attempt: AttemptFolder, there: str, tell: Tell
+    ) -> dict[str, str]:
+        """Bring everything there that an attempt needs; the environment that makes it be found."""
+        shipper = self.shipper(self.link.ready())
+        code = shipper.ship_bundle(tell)
+        paths = shipper.ship_files(spec, tell)
+        offline = self.offline or spec.launch.offline
+        caches = shipper.ship_cached(spec, tell) if offline else {}
+        text = dump_spec(moved_spec(spec, paths))
+        self._ask("write", text.encode(), path=f"{there}/spec.yaml")
+        write_place(attempt, {"host": self.name, "folder": there, "bundle": code, "paths": paths})
+        return {**caches, "PYTHONPATH": code}
 
     def shipper(self, session: Session) -> Shipper:
         """Brings things there."""
         return Shipper(self.link, self._root(session), self._hashes)
 
     def path_there(self, text: str) -> str:
-        """What a file or folder here is called there, where it is brought when it is missing.
+        """What a file, folder or model of the hub is called there; brought there when missing.
 
         Raises:
             HostUnreachableError, HostError: it cannot be brought there.
         """
         path = Path(text)
         if not path.is_absolute() or not path.exists():
+            if self.offline:
+                self.shipper(self.link.ready()).ship_cached(text, lambda doing: None)
             return text
         for run in (RunFolder(parent) for parent in path.parents):
             if run.record.exists() and any(has_place(attempt) for attempt in run.attempts()):
-                there = f"{_place_of(run)}/{path.relative_to(run.path).as_posix()}"
+                there = f"{place_of(run)}/{path.relative_to(run.path).as_posix()}"
                 if self._ask("sizes", paths=[there])["sizes"] != [None]:
                     return there
         return self.shipper(self.link.ready()).ship(path, lambda doing: None)
@@ -324,7 +346,8 @@ class SshHost(Host):
         self.link.wake()
         if place is not None and self.link.connected:
             with contextlib.suppress(HostUnreachableError):
-                self._ask("stop", folder=f"{place['folder']}/{attempt.path.name}", now=now)
+                there = f"{place['folder']}/{attempt.path.name}"
+                self._ask("stop", folder=there, now=now, seconds=_PROMPT_SECONDS)
 
     def end_strays(self, run_id: str, number: int) -> None:
         """See Host."""
@@ -346,7 +369,7 @@ class SshHost(Host):
             HostUnreachableError: the link was lost; what has come is kept, call it again.
             HostError: the run has no folder there.
         """
-        there = _place_of(folder)
+        there = place_of(folder)
         files = self._ask("listing", folder=there, patterns=list(patterns), but=list(but))
         found = files["files"]
         progress = Progress("fetching", sum(size for _, size, _ in found), tell)
@@ -363,35 +386,13 @@ class SshHost(Host):
     def remove(self, folder: RunFolder) -> None:
         """See Host."""
         if any(has_place(attempt) for attempt in folder.attempts()):
-            self._ask("remove", paths=[_place_of(folder)], seconds=600.0)
+            self._ask("remove", paths=[place_of(folder)], seconds=600.0)
 
     def _root(self, session: Session) -> str:
         return str(session.hello["folder"])
 
     def _ask(self, op: str, body: bytes = b"", *, seconds: float = 60.0, **fields: Any) -> Frame:
         return self.link.ask(op, body, seconds=seconds, **fields)
-
-
-def has_place(attempt: AttemptFolder) -> bool:
-    """Whether something of the attempt may be on another host already."""
-    return (attempt.path / PLACE).exists()
-
-
-def _write_place(attempt: AttemptFolder, place: dict[str, Any]) -> None:
-    try:
-        attempt.path.mkdir(parents=True, exist_ok=True)
-        write_json(attempt.path / PLACE, place)
-    except OSError as error:
-        raise LuthierError(f"{attempt.path}: the start failed: {error.strerror}.") from error
-
-
-def _place_of(folder: RunFolder) -> str:
-    """The run's folder on its host."""
-    for attempt in reversed(folder.attempts()):
-        place = read_place(attempt)
-        if place is not None:
-            return str(place["folder"])
-    raise HostError(f"Run {folder.run_id} has nothing on another host.")
 
 
 def _key(attempt: AttemptFolder) -> str:

@@ -12,9 +12,10 @@ from .errors import HostError
 from .hashes import FileContent
 from .link import Link
 
-_CHUNK_BYTES = 4 << 20
+# The far end must hear a whole one every minute, also over a slow link.
+_CHUNK_BYTES = 1 << 20
 # Chunks on their way at the same time, so that nobody waits for an answer.
-_WINDOW = 4
+_WINDOW = 16
 
 Moved = Callable[[int], None]
 """Called with the number of bytes that have just arrived."""

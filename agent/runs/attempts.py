@@ -14,7 +14,7 @@ from luthier.trainers.run_folder import RunFolder
 
 from ..hosts.errors import HostUnreachableError
 from ..hosts.local import LOCAL
-from ..hosts.ssh_host import has_place
+from ..hosts.mirror import has_place
 from ..models import Attempt
 from ..states import RunState
 from .diagnosis import CHECK_INSTALLATION

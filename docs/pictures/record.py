@@ -3,7 +3,7 @@
     make pictures
 
 The terminal UI runs in a pseudo-terminal, over a real agent in a home of its own, which trains the
-demo model twice and talks to it; nothing is fetched. It takes about four minutes. ``demo.svg`` is
+demo model twice and talks to it; nothing is fetched. It takes about five minutes. ``demo.svg`` is
 the film, the others are stills.
 """
 
@@ -37,7 +37,7 @@ _COLORS = {
     "blue": "#5580cc", "magenta": "#b070b0", "cyan": "#50a0a0", "white": "#d0d0d0",
 }  # fmt: skip
 _FOREGROUND, _BACKGROUND = "#e6e1d8", "#16161a"
-_STEPS, _EVERY = 60, 12
+_SLOWER_STEPS = 60
 
 
 def _load(path: Path) -> ModuleType:
@@ -130,7 +130,7 @@ class Recorder:
             self.terminal.read(0.15)
             if key == "\x1b":
                 # A key straight after it would be one with alt.
-                time.sleep(0.3)
+                time.sleep(1.0)
         self.sees(*words)
         if seconds:
             self.show(seconds)
@@ -187,7 +187,7 @@ def record(recorder: Recorder) -> None:
     recorder.show(2.0)
     recorder.press("b", "presets and setups", "Demo")
     recorder.press("g", "To see it work", seconds=1.2)
-    _set_up(recorder, "dates", "0.004", filmed=True)
+    _set_up(recorder, {"name": "dates"}, filmed=True)
     recorder.follow("succeeded", frames=30, seconds=0.3)
     recorder.sees("100%")
     recorder.still("run")
@@ -200,12 +200,10 @@ def record(recorder: Recorder) -> None:
     _stills(recorder)
 
 
-def _set_up(recorder: Recorder, name: str, rate: str, *, filmed: bool) -> None:
+def _set_up(recorder: Recorder, settings: dict[str, Any], *, filmed: bool) -> None:
     """From the library through the form to the run."""
     recorder.press("n", "new run", "ready", seconds=1.5 * filmed)
     recorder.press("e", "all settings")
-    settings = {"name": name, "training.max_steps": _STEPS, "training.learning_rate": rate,
-                "evaluation.steps": _EVERY, "training.save_steps": _EVERY}  # fmt: skip
     for key, value in settings.items():
         recorder.press("/", "words of a setting's name")
         recorder.press(f"{key}\r", f"{key} ")
@@ -217,7 +215,7 @@ def _set_up(recorder: Recorder, name: str, rate: str, *, filmed: bool) -> None:
     if filmed:
         recorder.still("new-run")
     recorder.press("L", "Start this run?", seconds=1.5 * filmed)
-    recorder.press("\r", "1 Charts", name)
+    recorder.press("\r", "1 Charts", settings["name"])
 
 
 def _chat(recorder: Recorder) -> None:
@@ -236,7 +234,10 @@ def _chat(recorder: Recorder) -> None:
 
 def _stills(recorder: Recorder) -> None:
     recorder.press("b", "Demo")
-    _set_up(recorder, "dates-slower", "0.001", filmed=False)
+    slower = {"name": "dates-slower", "training.max_steps": _SLOWER_STEPS,
+              "training.learning_rate": "0.001", "evaluation.steps": 12,
+              "training.save_steps": 12}  # fmt: skip
+    _set_up(recorder, slower, filmed=False)
     recorder.sees("succeeded", "100%")
     recorder.press("qq", "2 in all")
     recorder.still("runs")
@@ -257,7 +258,9 @@ def _stills(recorder: Recorder) -> None:
     recorder.press("q?", "Keys: runs")
     recorder.still("help")
     recorder.press("\x1b")
+    recorder.until(lambda: "Keys: runs" not in recorder.terminal.text)
     recorder.press("n", "What do you want to train?")
+    recorder.press("jj", "A row of the data")
     recorder.still("tasks")
     _data(recorder)
 
@@ -268,7 +271,6 @@ def _data(recorder: Recorder) -> None:
             ("Why does my peg slip?", "It has worn smooth; chalk makes it hold.")]  # fmt: skip
     lines = (json.dumps({"prompt": ask, "completion": answer}) for ask, answer in rows)
     (recorder.work / "advice.jsonl").write_text("\n".join(lines) + "\n")
-    recorder.press("g")
     while "llm-sft" not in recorder.terminal.text:
         recorder.press("j")
         recorder.settle(0.4)

@@ -10,7 +10,16 @@ from luthier.trainers.spec import AdapterSection, GradientSpec, PeftSection
 
 from .shape import ModelShape
 
-_PAIRED = ("llm-dpo", "llm-orpo", "llm-reward")
+_SEQUENCES = {
+    "llm-dpo": 2,
+    "llm-orpo": 2,
+    "llm-reward": 2,
+    "st-pair": 2,
+    "st-pair-class": 2,
+    "st-pair-score": 2,
+    "st-qa": 2,
+    "st-triplet": 3,
+}
 _REFERENCED = ("llm-dpo", "llm-kto", "llm-grpo")
 
 Platform = Literal["cuda", "cpu", "qaic"]
@@ -109,7 +118,7 @@ class Workload:
         attention: sdpa, eager or flash_attention_2.
         optimizer: training.optim.
         batch: rows of one forward pass on one device.
-        copies: sequences that one row becomes: two where a chosen and a rejected answer are scored.
+        copies: sequences that one row becomes: a chosen and a rejected answer, a pair of texts, ...
         reference: whether a second, frozen copy of the model is held beside the trained one.
         accumulation: forward passes of one optimizer step.
         length: tokens of the longest row that a pass can have, after cutting.
@@ -188,7 +197,7 @@ def _run(spec: GradientSpec, shape: ModelShape, device: DeviceFacts) -> dict[str
         precision = "bf16" if device.bf16 and device.kind != "qaic" else "no"
     return {
         "task": spec.task,
-        "copies": 2 if spec.task in _PAIRED else 1,
+        "copies": _SEQUENCES.get(spec.task, 1) + getattr(training, "hard_negatives", 0),
         "reference": _needs_reference(spec),
         "method": peft.method,
         "rank": peft.r,

@@ -1,12 +1,15 @@
 """Runs on another host against runs here, and our transfers against OpenSSH's sftp.
 
+Starts, the time from an event to a client that hears of it, and the rates of transfers.
+
 Everything goes over an sshd of its own on loopback. Figures of the same round stand side by side.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +29,7 @@ from luthier.trainers.demo import demo_spec_text
 _MIB = 1 << 20
 _SIZE = 200 * _MIB
 _ROUNDS = 3
+_EVENTS = 100
 _SHORT = [
     "training.max_steps=2",
     "training.logging_steps=1",
@@ -36,14 +40,8 @@ _SHORT = [
 
 def fixtures() -> ModuleType:
     """The tests' ssh servers and agents."""
-    path = Path(__file__).parent.parent / "hosts" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("luthier_host_fixtures", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    return importlib.import_module("tests.hosts.conftest")
 
 
 def first_step(agent: Any, host: str, name: str) -> float:
@@ -55,6 +53,70 @@ def first_step(agent: Any, host: str, name: str) -> float:
     seconds = time.monotonic() - began
     agent.ended(run.id, seconds=300)
     return seconds
+
+
+def lags(parts: ModuleType, far: Any, folder: Path) -> None:
+    """Seconds from an event's writing to a client's hearing of it, there and here."""
+    quick = parts.Far(far.agent, far.server, "quick", folder / "quick")
+    far.agent.terminate()
+    far.agent.write_settings()
+    quick.know()
+    far.agent.start()
+    workshop = parts.Workshop(folder)
+    first_of_nothing(far, workshop, "quick")
+    for _ in range(_ROUNDS):
+        here, there = (first_of_nothing(far, workshop, host) for host in ("local", "quick"))
+        print(
+            f"first step of a worker that loads nothing: here {here:.2f} s, "
+            f"there {there:.2f} s, {there - here:+.2f} s"
+        )
+    for number in range(_ROUNDS):
+        _tell("here", _lags(far, workshop, "local"))
+        _tell("there", _lags(far, workshop, "quick"))
+        sent = folder / f"model-{number}"
+        sent.write_bytes(os.urandom(_SIZE))
+        _tell("there, beside an upload", _lags(far, workshop, "quick", sent))
+    quick.end_everything()
+
+
+def first_of_nothing(far: Any, workshop: Any, host: str) -> float:
+    """Seconds from the submission to the first step of a run that loads no library."""
+    began = time.monotonic()
+    run = far.agent.client.submit(workshop.spec({"steps": 2}, launch={"host": host}))
+    far.agent.reached(run.id, 1)
+    seconds = time.monotonic() - began
+    far.agent.ended(run.id)
+    return seconds
+
+
+def _tell(where: str, found: list[float]) -> None:
+    print(
+        f"event to client {where}: median {statistics.median(found):.3f} s, "
+        f"worst {max(found):.3f} s of {len(found)}"
+    )
+
+
+def _lags(far: Any, workshop: Any, host: str, sent: Path | None = None) -> list[float]:
+    """Lags of all events of a run; meanwhile a file goes up over the same connection."""
+    client, found, sender = far.agent.client, [], None
+    launch = {"host": host, "share_device": True}
+    since = client.status().sequence
+    run = client.submit(workshop.spec({"steps": _EVENTS, "pace": 0.05}, launch=launch))
+    for message in client.messages(since):
+        now = time.time()
+        if message.run_id != run.id:
+            continue
+        if message.type == "events":
+            events = message.data["events"]
+            found += [now - event["t"] for event in events if event["kind"] == "metrics"]
+        if sent and not sender and found:
+            model = {"name_or_path": str(sent)}
+            sender = client.submit(workshop.spec({"steps": 1}, launch=launch, model=model))
+        if message.type == "run" and message.data["state"] == "succeeded":
+            break
+    if sender:
+        far.agent.ended(sender.id, seconds=300)
+    return found
 
 
 def starts(far: Any) -> None:
@@ -130,6 +192,7 @@ def main() -> None:
             far.agent.monitor = HardwareMonitor()
             transfers(far, folder)
             starts(far)
+            lags(parts, far, folder)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ LUTHIER = [sys.executable, "-m", "luthier.tui"]
 _ASKED = re.compile(rb"\x1b\[\?(2026|2048)\$p")
 # Synchronised output is known here, resizes told in the stream are not.
 _ANSWERS = {b"2026": b"2", b"2048": b"0"}
-_HIDDEN = ("NO_COLOR", "TMUX", "LC_ALL", "TEXTUAL_THEME")
+# COLUMNS and LINES would be believed instead of the terminal.
+_HIDDEN = ("NO_COLOR", "TMUX", "LC_ALL", "TEXTUAL_THEME", "COLUMNS", "LINES")
 
 
 class Terminal:
@@ -138,8 +139,14 @@ class Terminal:
         rows, columns = range(screen.lines), range(screen.columns)
         return [[tuple(screen.buffer[y][x]) for x in columns] for y in rows]
 
+    def hang_up(self) -> None:
+        """Close the terminal as a window is closed; no signal says so to the program."""
+        os.close(self._file)
+        self._file = -1
+
     def close(self) -> None:
         """End the program at once."""
         self.process.kill()
         self.process.wait()
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)

@@ -1,4 +1,4 @@
-"""Real ssh servers on loopback, each with a folder, keys and port of its own."""
+"""Persons, ssh servers, hosts and agents for the tests."""
 
 from __future__ import annotations
 
@@ -9,162 +9,29 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
+from luthier.agent.cli.main import main
+from luthier.agent.client import Client
+from luthier.agent.hardware.monitor import HardwareMonitor
+from luthier.agent.hosts.hosts import Hosts
+from luthier.agent.hosts.ssh_host import SshHost
 from luthier.agent.launching import SupervisorIdentity, end_strays
 from luthier.agent.paths import Home
+from luthier.agent.settings import Settings
 from luthier.trainers.run_folder import AttemptFolder, RunFolder
 
-_Found = TypeVar("_Found")
+from .cables import Cable
+from .servers import SshServer, wait_for
+
 _WORKER = Path(__file__).parent.parent / "agent" / "worker.py"
-_CONFIG = """\
-ListenAddress {address}
-Port {port}
-HostKey {folder}/host_key
-PidFile {folder}/sshd.pid
-AuthorizedKeysFile {folder}/authorized_keys
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-UsePAM no
-StrictModes no
-PermitRootLogin prohibit-password
-AllowTcpForwarding yes
-MaxSessions 50
-MaxStartups 100
-PrintMotd no
-Subsystem sftp internal-sftp
-"""
-
-
-def wait_for(
-    look: Callable[[], _Found], until: Callable[[_Found], bool] = bool, seconds: float = 60
-) -> _Found:
-    """What ``look`` returns once ``until`` says that it is right; fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if until(found):
-            return found
-        assert time.monotonic() < deadline, f"still {found!r} after {seconds} seconds"
-        time.sleep(0.02)
-
-
-def make_key(path: Path, passphrase: str = "", kind: str = "ed25519") -> Path:
-    """A new key pair."""
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path)]
-    subprocess.run(command, check=True)
-    return path
-
-
-@dataclass
-class SshServer:
-    """An sshd that takes the key ``id`` in its folder."""
-
-    folder: Path
-    address: str = "127.0.0.1"
-    port: int = 0
-    extra: str = ""
-    prefix: list[str] = field(default_factory=list)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def key(self) -> Path:
-        return self.folder / "id"
-
-    @property
-    def target(self) -> str:
-        return f"{self.address}:{self.port}"
-
-    def prepare(self) -> None:
-        """Make keys once, and choose a port."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        if not self.key.exists():
-            make_key(self.folder / "host_key")
-            make_key(self.key)
-            public = self.key.with_name("id.pub").read_text()
-            (self.folder / "authorized_keys").write_text(public)
-        if not self.port:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
-
-    def start(self) -> None:
-        """Start the server and wait until it listens."""
-        self.prepare()
-        config = _CONFIG.format(address=self.address, port=self.port, folder=self.folder)
-        (self.folder / "sshd_config").write_text(config + self.extra)
-        log = (self.folder / "log").open("ab")
-        with log:
-            self.process = subprocess.Popen(
-                [*self.prefix, _sshd(), "-D", "-e", "-f", str(self.folder / "sshd_config")],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        wait_for(self._listens)
-
-    def _listens(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, (self.folder / "log").read_text()
-        if self.prefix:
-            return "Server listening" in (self.folder / "log").read_text()
-        with contextlib.suppress(OSError), socket.create_connection((self.address, self.port), 1):
-            return True
-        return False
-
-    def pids(self) -> list[int]:
-        """The server and the processes that it made for connections."""
-        assert self.process is not None
-        found = [self.process.pid]
-        for parent in found:
-            with contextlib.suppress(OSError):
-                children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-                sessions = [int(pid) for pid in children]
-                found += [pid for pid in sessions if _name(pid).startswith("sshd")]
-        return found
-
-    def kill(self) -> None:
-        """SIGKILL the server with all of its connections; what they had started lives on."""
-        for pid in self.pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert self.process is not None
-        self.process.wait()
-
-    def new_host_key(self) -> None:
-        """Become another host, as far as anybody can tell."""
-        for name in ("host_key", "host_key.pub"):
-            (self.folder / name).unlink()
-        make_key(self.folder / "host_key")
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _sshd() -> str:
-    found = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if found is None:
-        pytest.skip("sshd is not installed (openssh-server)")
-    if os.getuid() == 0:
-        # Debian's service makes it; nobody does where no service runs.
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    return found
 
 
 @contextlib.contextmanager
@@ -220,6 +87,39 @@ def another(tmp_path: Path) -> Iterator[Callable[..., SshServer]]:
         server.kill()
 
 
+@pytest.fixture
+def password_server(tmp_path: Path) -> Iterator[SshServer]:
+    """A server whose account ``guest`` has the password "open sesame", and no key counts.
+
+    The account is in copies of /etc/passwd and /etc/shadow that only this server sees.
+    """
+    if os.getuid() != 0:
+        pytest.skip("only root can make an account with a password")
+    digest = subprocess.run(
+        ["openssl", "passwd", "-6", "open sesame"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    mounts = []
+    for name, line in (
+        ("passwd", f"guest:x:0:0::{tmp_path}:/bin/sh\n"),
+        ("shadow", f"guest:{digest}:19000:0:99999:7:::\n"),
+    ):
+        copy = tmp_path / name
+        copy.touch(mode=0o600)
+        copy.write_text(Path(f"/etc/{name}").read_text() + line)
+        copy.chmod(0o644 if name == "passwd" else 0o600)
+        mounts.append(f"mount --bind {copy} /etc/{name}")
+    script = f'{" && ".join(mounts)} && exec "$@"'
+    extra = "PasswordAuthentication yes\nPermitRootLogin yes\nPubkeyAuthentication no\n"
+    server = SshServer(
+        tmp_path / "sshd", extra=extra, prefix=["unshare", "-m", "sh", "-c", script, "sh"]
+    )
+    if not digest or subprocess.run([*server.prefix, "true"], check=False).returncode != 0:
+        pytest.skip("no account can be made: openssl or a mount namespace is missing")
+    server.start()
+    yield server
+    server.kill()
+
+
 def _agent_fixtures() -> ModuleType:
     """The agent tests' stand-in worker and everything about it."""
     path = Path(__file__).parent.parent / "agent" / "conftest.py"
@@ -234,6 +134,7 @@ def _agent_fixtures() -> ModuleType:
 
 _AGENT = _agent_fixtures()
 workshop = _AGENT.workshop
+Workshop = _AGENT.Workshop
 
 
 class Far:
@@ -305,6 +206,46 @@ def real_agent(far: Far) -> Any:
     return far.agent
 
 
+@pytest.fixture
+def luthier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    """Calls a command: its exit code, its output, its errors."""
+    monkeypatch.setenv("LUTHIER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = main(arguments)
+        said = capfd.readouterr()
+        return int(code), said.out, said.err
+
+    yield call
+    with Client(Home(tmp_path / "home"), start=False) as client:
+        client.shutdown()
+
+
+@pytest.fixture
+def known(tmp_path: Path, person: Path) -> Iterator[Callable[..., SshHost]]:
+    """Hosts without an agent: ``known(server, python=...)``."""
+    made: list[Hosts] = []
+
+    def call(server: SshServer, **settings: Any) -> SshHost:
+        shutil.copy(server.key, person / ".ssh" / "id_ed25519")
+        hosts = Hosts(tmp_path / "hosts", Settings(), HardwareMonitor())
+        made.append(hosts)
+        host = hosts.add("far", server.target, folder=str(tmp_path / "far"))
+        kind, key, *_ = (server.folder / "host_key.pub").read_text().split()
+        line = f"[{server.address}]:{server.port} {kind} {key}\n"
+        (tmp_path / "hosts" / "known_hosts").write_text(line)
+        hosts.update(host, **settings)
+        return host
+
+    yield call
+    for hosts in made:
+        hosts.close()
+
+
 @pytest.fixture(scope="session")
 def wait() -> Callable[..., Any]:
     """``wait_for``, for tests."""
@@ -312,51 +253,6 @@ def wait() -> Callable[..., Any]:
 
 
 _CABLES = itertools.count(1)
-
-
-class Cable:
-    """A network of its own for one server, on a cable that can be pulled out."""
-
-    def __init__(self, number: int) -> None:
-        self.namespace = f"luthier{os.getpid()}x{number}"
-        self._here = f"lt{os.getpid() % 100000}x{number}"
-        self._net = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
-        self._last = 4 * number
-
-    @property
-    def address(self) -> str:
-        """The server's."""
-        return f"{self._net}.{self._last + 2}"
-
-    def lay(self) -> None:
-        """Make the network. Raises CalledProcessError where that is not allowed."""
-        _ip("netns", "add", self.namespace)
-        peer = ("peer", "name", "far", "netns", self.namespace)
-        _ip("link", "add", self._here, "type", "veth", *peer)
-        _ip("addr", "add", f"{self._net}.{self._last + 1}/30", "dev", self._here)
-        _ip("-n", self.namespace, "addr", "add", f"{self.address}/30", "dev", "far")
-        _ip("-n", self.namespace, "link", "set", "lo", "up")
-        _ip("-n", self.namespace, "link", "set", "far", "up")
-        self.mend()
-
-    def cut(self) -> None:
-        """Nothing goes through any more, and nobody is told."""
-        _ip("link", "set", self._here, "down")
-
-    def mend(self) -> None:
-        """Everything goes through again."""
-        _ip("link", "set", self._here, "up")
-
-    def remove(self) -> None:
-        """Take the network away, which what closes slowly would keep alive otherwise."""
-        with contextlib.suppress(subprocess.CalledProcessError):
-            _ip("link", "del", self._here)
-        with contextlib.suppress(subprocess.CalledProcessError):
-            _ip("netns", "del", self.namespace)
-
-
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture

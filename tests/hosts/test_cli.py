@@ -6,38 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from luthier.agent.cli.main import main
-from luthier.agent.client import Client
-from luthier.agent.paths import Home
-
-from .conftest import SshServer
+from .servers import SshServer
 
 Luthier = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def luthier(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Luthier]:
-    """Calls a command: its exit code, its output, its errors."""
-    monkeypatch.setenv("LUTHIER_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = main(arguments)
-        said = capfd.readouterr()
-        return int(code), said.out, said.err
-
-    yield call
-    with Client(Home(tmp_path / "home"), start=False) as client:
-        client.shutdown()
 
 
 def test_a_host_from_beginning_to_end(

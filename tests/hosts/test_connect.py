@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import paramiko
 import pytest
 
 from luthier.agent.hosts.connect import Connection, connect
@@ -22,8 +25,7 @@ from luthier.agent.hosts.host_keys import KnownHosts
 from luthier.agent.hosts.secrets import Secrets
 from luthier.agent.hosts.target import parse_target
 
-if TYPE_CHECKING:
-    from .conftest import SshServer
+from .servers import SshServer, make_key
 
 
 @pytest.fixture
@@ -120,14 +122,24 @@ def test_jump_host_and_proxy_command(
     shutil.copy(jump.key, person / ".ssh" / "jump")
     (person / ".ssh" / "config").write_text(
         f"Host jump\n HostName 127.0.0.1\n Port {jump.port}\n IdentityFile {person}/.ssh/jump\n"
-        f"Host far near\n HostName 127.0.0.1\n Port {sshd.port}\n"
+        f"Host far near farther\n HostName 127.0.0.1\n Port {sshd.port}\n"
+        f"Host second\n HostName 127.0.0.1\n Port {jump.port}\n ProxyJump jump\n"
+        f" IdentityFile {person}/.ssh/jump\n"
         "Host far\n ProxyJump jump\n"
+        "Host farther\n ProxyJump second\n"
+        "Host ring\n ProxyJump circle\nHost circle\n ProxyJump ring\n"
         f"Host near\n ProxyCommand ssh -F {person}/.ssh/config -oStrictHostKeyChecking=no"
         f" -oUserKnownHostsFile=/dev/null -W %h:%p jump\n"
     )
     far = opened("far")
     assert said(far, "echo $SSH_CONNECTION").split()[-1] == str(sshd.port)
-    assert "127.0.0.1" in (jump.folder / "log").read_text()
+    before = (jump.folder / "log").read_text().count("Accepted publickey")
+    assert before
+    # Its jump host is behind another one.
+    assert said(opened("farther"), "echo through two") == "through two"
+    assert (jump.folder / "log").read_text().count("Accepted publickey") == before + 2
+    with pytest.raises(HostError, match="goes through more than"):
+        opened("ring")
     assert said(opened("near"), "echo through") == "through"
 
 
@@ -168,6 +180,74 @@ def test_keys_of_the_ssh_agent(
         assert said(opened(sshd.target, secrets), "echo agent") == "agent"
     finally:
         os.kill(pid, 15)
+
+
+def test_password_is_asked_for_and_kept_in_memory(
+    password_server: SshServer, person: Path, opened: Callable[..., Connection]
+) -> None:
+    server, secrets = password_server, Secrets()
+    shutil.copy(server.key, person / ".ssh" / "id_ed25519")
+    account = f"guest@{server.target}"
+    for told, sentence in ((None, "its password is needed"), ("wrong", "refuses that password")):
+        if told:
+            secrets.tell({"password": {account: told}})
+        with pytest.raises(DecisionNeededError, match=sentence) as asked:
+            opened(account, secrets)
+        assert (asked.value.kind, asked.value.what) == ("password", account)
+        assert "wrong" not in str(asked.value)
+    secrets.tell({"password": {account: "open sesame"}})
+    for _ in range(2):
+        assert said(opened(account, secrets), "echo $USER") == "guest"
+    log = (server.folder / "log").read_text()
+    assert log.count("Accepted password for guest") == 2
+
+
+class _Interactive(paramiko.ServerInterface):
+    """Takes a password only as the answer to a question, as servers with PAM do."""
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "keyboard-interactive"
+
+    def check_auth_interactive(self, username: str, submethods: str) -> Any:
+        return paramiko.InteractiveQuery("", "", ("Password: ", False))
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int:
+        right = responses == ["open sesame"]
+        return int(paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED)
+
+
+def test_password_as_the_answer_to_a_question(
+    person: Path, opened: Callable[..., Connection]
+) -> None:
+    # sshd asks questions through PAM only, which needs an account of the machine.
+    key = paramiko.Ed25519Key.from_private_key_file(str(make_key(person / "host_key")))
+    transports = []
+
+    def serve() -> None:
+        while True:
+            try:
+                taken, _ = listener.accept()
+            except OSError:
+                return
+            transports.append(paramiko.Transport(taken))
+            transports[-1].add_server_key(key)
+            transports[-1].start_server(threading.Event(), _Interactive())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        account, secrets = f"guest@127.0.0.1:{listener.getsockname()[1]}", Secrets()
+        with pytest.raises(DecisionNeededError, match="its password is needed"):
+            opened(account, secrets)
+        secrets.tell({"password": {account: "wrong"}})
+        with pytest.raises(DecisionNeededError, match="refuses that password"):
+            opened(account, secrets)
+        secrets.tell({"password": {account: "open sesame"}})
+        assert opened(account, secrets).alive
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    for transport in transports:
+        transport.close()
 
 
 def test_no_way_in_is_told(

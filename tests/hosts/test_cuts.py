@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +16,13 @@ import pytest
 from luthier.agent.processes import marked_processes
 from luthier.agent.states import RunState
 
-from .conftest import Cable, Far
+from .cables import Cable
+from .conftest import Far
 
 ON_FAR = {"host": "far"}
 _MIB = 1 << 20
+# After so long without a word a link counts as dead.
+_LINK_SECONDS = 12
 pytestmark = pytest.mark.timeout(600)
 _SECONDS = [
     pytest.param(5, id="5s"),
@@ -58,7 +63,7 @@ def test_cut_while_it_runs(
     distant: Far, cable: Cable, workshop: Any, wait: Callable[..., Any], seconds: int
 ) -> None:
     agent = distant.agent
-    steps = (seconds + 4) * 20
+    steps = (seconds + 2) * 20
     run = agent.client.submit(workshop.spec({"steps": steps, "pace": 0.05}, launch=ON_FAR))
     agent.reached(run.id, 5)
     cable.cut()
@@ -100,8 +105,11 @@ def test_cut_during_launch(
     (sent,) = (distant.folder / "trees").glob("*/model.safetensors")
     assert digest(sent) == digest(model / "model.safetensors")
     assert not list(distant.folder.rglob("*.part"))
+    # What was there before the cut has not been sent again.
+    assert cable.sent() < 1.5 * 200 * _MIB
 
 
+@pytest.mark.slow
 @cuts
 def test_cut_while_it_is_stopped(
     distant: Far, cable: Cable, workshop: Any, wait: Callable[..., Any], seconds: int
@@ -110,8 +118,10 @@ def test_cut_while_it_is_stopped(
     run = agent.client.submit(workshop.spec({"steps": 100_000}, launch=ON_FAR))
     agent.reached(run.id, 5)
     cable.cut()
-    # The wish is taken at once, and does its work when it can.
+    # The wish is taken soon, and does its work when it can.
+    began = time.monotonic()
     assert agent.client.stop(run.id).state is RunState.STOPPING
+    assert time.monotonic() - began < _LINK_SECONDS
     time.sleep(seconds)
     assert not agent.client.run(run.id).state.finished
     cable.mend()
@@ -136,17 +146,35 @@ def test_cut_while_the_result_is_fetched(
     assert not list(home.rglob("*.part"))
 
 
-def test_sshd_killed_and_started_again(distant: Far, workshop: Any) -> None:
-    agent = distant.agent
-    run = agent.client.submit(workshop.spec({"steps": 120, "pace": 0.05}, launch=ON_FAR))
+def test_sshd_killed_and_started_again(far: Far, workshop: Any, wait: Callable[..., Any]) -> None:
+    agent = far.agent
+    run = agent.client.submit(workshop.spec({"steps": 60, "pace": 0.05}, launch=ON_FAR))
     agent.reached(run.id, 5)
-    distant.server.kill()
-    before = agent.client.run(run.id).progress.step
-    time.sleep(1)
-    distant.server.start()
+    far.server.kill()
+    # It goes on meanwhile.
+    size = far.attempt(run.id).events.stat().st_size
+    wait(lambda: far.attempt(run.id).events.stat().st_size > size + 1000)
+    far.server.start()
     done = agent.ended(run.id)
-    assert (done.state, done.progress.step > before) == (RunState.SUCCEEDED, True)
-    whole(distant, run.id, 120)
+    assert (done.state, len(done.attempts)) == (RunState.SUCCEEDED, 1)
+    whole(far, run.id, 60)
+
+
+def test_laptop_asleep_until_the_run_has_ended(
+    far: Far, workshop: Any, wait: Callable[..., Any]
+) -> None:
+    agent = far.agent
+    run = agent.client.submit(workshop.spec({"steps": 60, "pace": 0.05}, launch=ON_FAR))
+    agent.reached(run.id, 5)
+    os.kill(agent.process.pid, signal.SIGSTOP)
+    # By the next day every connection has been given up.
+    far.server.kill()
+    wait(far.attempt(run.id).exit.exists)
+    far.server.start()
+    os.kill(agent.process.pid, signal.SIGCONT)
+    done = agent.ended(run.id)
+    assert (done.state, len(done.attempts)) == (RunState.SUCCEEDED, 1)
+    whole(far, run.id, 60)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,41 +14,18 @@ from typing import Any
 import pytest
 
 from luthier.agent.errors import RefusedError
-from luthier.agent.hardware.monitor import HardwareMonitor
 from luthier.agent.hosts.devices import parse_accelerators
 from luthier.agent.hosts.errors import HostError
-from luthier.agent.hosts.hosts import Hosts
 from luthier.agent.hosts.preflight import check_host
 from luthier.agent.hosts.setup import requirements, use_python
 from luthier.agent.hosts.ssh_host import SshHost
 from luthier.agent.models import HostCheck
-from luthier.agent.settings import Settings
 from luthier.agent.states import RunState
 
-from .conftest import Far, SshServer, an_agent
+from .conftest import Far, an_agent
+from .servers import SshServer
 
 _MIB = 1 << 20
-
-
-@pytest.fixture
-def known(tmp_path: Path, person: Path) -> Iterator[Callable[..., SshHost]]:
-    """Hosts without an agent: ``known(server, python=...)``."""
-    made: list[Hosts] = []
-
-    def call(server: SshServer, **settings: Any) -> SshHost:
-        shutil.copy(server.key, person / ".ssh" / "id_ed25519")
-        hosts = Hosts(tmp_path / "hosts", Settings(), HardwareMonitor())
-        made.append(hosts)
-        host = hosts.add("far", server.target, folder=str(tmp_path / "far"))
-        kind, key, *_ = (server.folder / "host_key.pub").read_text().split()
-        line = f"[{server.address}]:{server.port} {kind} {key}\n"
-        (tmp_path / "hosts" / "known_hosts").write_text(line)
-        hosts.update(host, **settings)
-        return host
-
-    yield call
-    for hosts in made:
-        hosts.close()
 
 
 def levels(checks: list[HostCheck]) -> dict[str, str]:
@@ -77,6 +55,52 @@ def test_every_line_of_a_bad_host_says_what_to_do(
     assert (gone.name, gone.level) == ("reachable", "red")
     assert "Connection refused" in gone.found
     assert gone.remedy
+
+
+def test_every_line_that_a_python_there_can_fail(
+    sshd: SshServer, known: Callable[..., SshHost], tmp_path: Path, monkeypatch: Any
+) -> None:
+    for name in ("_NO_DISK", "_LITTLE_DISK", "_LITTLE_MEMORY"):
+        monkeypatch.setattr(f"luthier.agent.hosts.preflight.{name}", 1 << 60)
+    python = tmp_path / "python"
+    answer = {
+        "version": [3, 12, 0],
+        "packages": {"torch": "1.0", "trl": None, "lightgbm": None},
+        "torch": None,
+        "torch_error": "OSError: libcudart.so: cannot open shared object file",
+        "hub": "Network is unreachable",
+    }
+    host = known(sshd, python=str(python), helper=sys.executable)
+
+    def checks() -> dict[str, HostCheck]:
+        python.write_text(f"#!/bin/sh\ncat <<'X'\nA warning.\nluthier:{json.dumps(answer)}\nX\n")
+        python.chmod(0o755)
+        found = {check.name: check for check in check_host(host)}
+        assert all(check.remedy for check in found.values() if check.level != "green")
+        return found
+
+    found = checks()
+    expected = {"disk": "red", "memory": "yellow", "packages": "red", "torch": "red"}
+    assert {**expected, "hub": "yellow", "python": "green"}.items() <= levels(
+        list(found.values())
+    ).items()
+    assert found["packages"].found.startswith("missing: trl; torch 1.0 (needed: ")
+    assert "libcudart" in found["torch"].found
+    assert "--offline" in found["hub"].remedy
+    answer["packages"] = {"lightgbm": None}
+    answer["torch"] = {"version": "2.13.0", "cuda": 0, "qaic": 0}
+    found = checks()
+    assert (found["packages"].level, found["torch"].level) == ("yellow", "green")
+    answer["version"] = [3, 9, 1]
+    assert "3.10 or newer" in checks()["python"].remedy
+
+
+def test_clock_that_is_wrong_is_told(sshd: SshServer, known: Callable[..., SshHost]) -> None:
+    host = known(sshd, helper=sys.executable)
+    host.link.ready().clock_skew = -70.0
+    (clock,) = (check for check in check_host(host) if check.name == "clock")
+    assert (clock.level, clock.found) == ("yellow", "70.0 s behind")
+    assert "NTP" in clock.remedy
 
 
 def test_wrong_pythons_are_refused(
@@ -117,7 +141,7 @@ def test_login_shells(
 def test_slow_login_shell_that_talks(
     another: Callable[..., SshServer], known: Callable[..., SshHost]
 ) -> None:
-    talk = 'echo Welcome; sleep 3; printf "no end of line"'
+    talk = 'echo Welcome; sleep 1; printf "no end of line"'
     extra = f'ForceCommand {talk}; eval "$SSH_ORIGINAL_COMMAND"\n'
     host = known(another("odd", extra=extra), helper=sys.executable)
     assert host.link.ready().hello["user"]
@@ -250,8 +274,10 @@ def test_full_disk_there(small_disk: Path, far: Far, workshop: Any, tmp_path: Pa
 
 
 def test_host_key_changed_while_a_run_goes_on(far: Far, workshop: Any, wait: Any) -> None:
-    client = far.agent.client
-    run = client.submit(workshop.spec({"steps": 100, "pace": 0.05}, launch={"host": "far"}))
+    client, gate = far.agent.client, workshop.file("go")
+    run = client.submit(
+        workshop.spec({"steps": 10, "hold": {"5": str(gate)}}, launch={"host": "far"})
+    )
     far.agent.reached(run.id, 3)
     far.server.kill()
     old = (far.server.folder / "host_key").read_bytes()
@@ -267,6 +293,7 @@ def test_host_key_changed_while_a_run_goes_on(far: Far, workshop: Any, wait: Any
     (far.server.folder / "host_key").write_bytes(old)
     far.server.start()
     client.hosts.connect("far")
+    gate.touch()
     assert far.agent.ended(run.id).state is RunState.SUCCEEDED
 
 

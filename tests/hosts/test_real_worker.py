@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +19,7 @@ import pytest
 from luthier.agent.models import ChatMessage, GenerateRequest, OpenChatRequest, RunDetail, Sampling
 from luthier.agent.processes import marked_processes
 from luthier.agent.states import RunState
-from luthier.trainers.demo import demo_spec_text
+from luthier.trainers.demo import MODEL, TRAIN, demo_spec_text
 
 from .conftest import Far, a_person, a_server, an_agent
 
@@ -44,11 +48,34 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
         a_server(folder / "sshd", person) as server,
     ):
         patch.setenv("HF_TOKEN", _TOKEN)
+        for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_DATASETS_CACHE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("HF_HOME", str(folder / "cache"))
+        _fill_cache(folder / "cache")
         with an_agent(folder, server, worker_command=[], tcp_port=0) as found:
             found.agent.terminate()
             found.know(worker=None, offline=True)
             found.agent.start()
             yield found
+
+
+def _fill_cache(home: Path) -> None:
+    """A model and a dataset as the hub's libraries leave them behind."""
+    repository = home / "hub" / "models--luthier-test--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("c" * 40)
+    shutil.copytree(MODEL, repository / "snapshots" / ("c" * 40))
+    # Prepared under a name of its own, since only the hub hands out those with an owner.
+    prepare = (
+        "import sys; from datasets.packaged_modules.json.json import Json; "
+        "Json(dataset_name='rows', data_files={'train': [sys.argv[1]]}, hash='a' * 40)"
+        ".download_and_prepare()"
+    )
+    subprocess.run([sys.executable, "-c", prepare, str(TRAIN)], check=True, capture_output=True)
+    (configuration,) = (home / "datasets" / "rows").iterdir()
+    owned = home / "datasets" / "luthier-test___rows"
+    owned.mkdir()
+    configuration.rename(owned / "default")
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +166,20 @@ def _chat_worker(far: Far) -> int:
         if ours and b"luthier.trainers.chat.worker" in command:
             return int(path.parent.name)
     raise AssertionError("there is no chat worker on the host")
+
+
+def test_model_and_data_of_the_hub_come_from_the_cache_here(far: Far) -> None:
+    client = far.agent.client
+    names = ["model.name_or_path=luthier-test/tiny", "data.path=luthier-test/rows", "name=cached"]
+    run = client.submit(demo_spec_text(), overrides=[*_SHORT, *names, "training.max_steps=2"])
+    done = far.agent.ended(run.id, seconds=_PATIENCE)
+    assert (done.state, done.reason) == (RunState.SUCCEEDED, "")
+    # What comes back names the model as the hub does.
+    adapter = json.loads((far.agent.home.run(run.id).adapter / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == "luthier-test/tiny"
+    chat = client.chats.open(OpenChatRequest(runs=[run.id]), wait=True)
+    assert (chat.state, chat.error) == ("ready", "")
+    client.chats.close(chat.id)
 
 
 def test_the_token_goes_only_where_the_spec_sends_it(far: Far, trained: RunDetail) -> None:

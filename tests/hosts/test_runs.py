@@ -13,7 +13,8 @@ from luthier.agent.errors import RefusedError
 from luthier.agent.processes import marked_processes
 from luthier.agent.states import RunState
 
-from .conftest import Far, SshServer, a_person, a_server, an_agent
+from .conftest import Far, a_person, a_server, an_agent
+from .servers import SshServer
 
 ON_FAR = {"host": "far"}
 
@@ -90,6 +91,8 @@ def test_stop_and_resume(far: Far, real_agent: Any, workshop: Any, now: bool) ->
     behaviour = {"steps": 100_000, "checkpoint_every": 5, "child": True}
     run = client.submit(workshop.spec(behaviour, launch=ON_FAR))
     real_agent.reached(run.id, 12)
+    # The worker, and a child in a session of its own.
+    assert len(marked_processes(f"{run.id}/1")) >= 2
     client.stop(run.id, now=now)
     stopped = real_agent.ended(run.id)
     assert stopped.state is RunState.STOPPED
@@ -98,9 +101,10 @@ def test_stop_and_resume(far: Far, real_agent: Any, workshop: Any, now: bool) ->
     same_bytes(far, run.id)
     steps = real_agent.stored_steps(run.id)
     assert steps == list(range(1, len(steps) + 1))
-    client.resume(run.id, overrides=["training.max_steps=400"])
+    last = steps[-1] + 20
+    client.resume(run.id, overrides=[f"training.max_steps={last}"])
     done = real_agent.ended(run.id)
-    assert (done.state, done.progress.step, len(done.attempts)) == (RunState.SUCCEEDED, 400, 2)
+    assert (done.state, done.progress.step, len(done.attempts)) == (RunState.SUCCEEDED, last, 2)
     same_bytes(far, run.id, 2)
 
 
@@ -117,12 +121,12 @@ def test_supervisor_killed_there_is_lost_and_tried_again(
     far: Far, real_agent: Any, workshop: Any
 ) -> None:
     client = real_agent.client
-    spec = workshop.spec({"steps": 60, "pace": 0.05}, launch={**ON_FAR, "retries": 1})
+    spec = workshop.spec({"steps": 30, "pace": 0.05}, launch={**ON_FAR, "retries": 1})
     run = client.submit(spec)
     real_agent.reached(run.id, 7)
     os.kill(real_agent.supervisor(run.id).pid, 9)
     done = real_agent.ended(run.id)
-    assert (done.state, len(done.attempts), done.progress.step) == (RunState.SUCCEEDED, 2, 60)
+    assert (done.state, len(done.attempts), done.progress.step) == (RunState.SUCCEEDED, 2, 30)
     assert marked_processes(f"{run.id}/1") == []
 
 

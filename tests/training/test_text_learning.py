@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from luthier.trainers.events import DoneEvent, ErrorEvent, ReportEvent, SampleEvent
+from luthier.trainers.events import (
+    DoneEvent,
+    ErrorEvent,
+    ReportEvent,
+    SampleEvent,
+    WarningEvent,
+)
 from luthier.trainers.registry import find_task
 from luthier.trainers.text.spans import Piece, best_span, cut, exact_match, f1, positions
 from luthier.trainers.tiny.text import encoder, encoder_decoder
@@ -223,6 +229,13 @@ def test_entities_are_found(go: Any) -> None:
     ]
     done = go("token-classification", rows, **{"training.num_train_epochs": 6})
     assert _figures(done)["eval_f1"] >= 0.9
+
+
+def test_a_cut_target_is_told(go: Any) -> None:
+    rows = [{"text": f"a b {n}", "target": "a " * (3 if n % 5 else 30)} for n in range(20)]
+    done = go("seq2seq", rows, **{"training.max_steps": 1, "training.max_target_length": 12})
+    (told,) = [event for event in done.of(WarningEvent) if "max_target_length" in event.message]
+    assert "longer than 12 tokens and will be cut" in told.message
 
 
 @pytest.mark.slow

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from luthier.tui.screens.run import RunScreen
 from luthier.tui.widgets.log_body import LogBody
@@ -99,6 +101,28 @@ async def test_errors_are_jumped_to(curves: Any, opened: Any) -> None:
         await luthier.told("lines")
         copied = (curves.agent.home.path / "clipboard.txt").read_text()
         assert copied == "line 1999: ERROR: it broke"
+
+
+async def test_the_whole_log_is_written_to_a_file(curves: Any, opened: Any, tmp_path: Path) -> None:
+    run = curves.submit(steps=1, lines=30_000)
+    curves.agent.ended(run)
+    whole = curves.agent.home.run(run).attempt(1).output.read_bytes()
+    file = tmp_path / "mine.log"
+    async with opened(size=(80, 24)) as luthier:
+        await log_of(luthier, run)
+        for answers in ((), ("y",)):
+            await luthier.press("S")
+            await luthier.sees("Write the log to", f"{run}-attempt-1.log")
+            luthier.app.screen.query_one(Input).value = str(file)
+            await luthier.press("enter", *answers)
+            await luthier.until(lambda: file.exists() and file.read_bytes() == whole)
+            await luthier.told(f"Wrote {file}")
+            file.write_text("something else")
+        await luthier.press("S")
+        await luthier.sees("Write the log to")
+        luthier.app.screen.query_one(Input).value = str(tmp_path / "none" / "mine.log")
+        await luthier.press("enter")
+        await luthier.told("No such file or directory")
 
 
 async def test_the_log_of_another_attempt_is_shown(curves: Any, opened: Any) -> None:

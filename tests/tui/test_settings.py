@@ -47,6 +47,7 @@ async def test_choices_come_back_at_the_next_start(
         await luthier.until(lambda: not luthier.app.glyphs.unicode)
         luthier.app.screen.query_one("#set-offline", Select).value = True
         await luthier.until(lambda: "offline: true" in kept(real_agent))
+        await luthier.until(lambda: luthier.lines[0].rstrip().endswith("offline"))
     async with opened() as luthier:
         assert luthier.app.interface.offline
         assert not luthier.app.glyphs.unicode
@@ -61,7 +62,7 @@ async def test_a_wrong_key_profile_is_told_and_not_kept(
         luthier.app.screen.query_one("#set-keys", Input).focus()
         await luthier.type("none.yaml")
         await luthier.press("enter")
-        await luthier.sees("none.yaml: the key", "profile does")
+        await luthier.sees("none.yaml: the key profile does not exist")
         assert kept(real_agent) == ""
         (real_agent.home.path / "none.yaml").write_text("runs.quit: ctrl+x\n")
         await luthier.press("enter")

@@ -27,6 +27,8 @@ from textual.widgets import Input
 from luthier.agent.paths import Home
 from luthier.trainers.errors import LuthierError
 from luthier.tui.app import LuthierApp
+from luthier.tui.chatting.opening import Opened
+from luthier.tui.memory import estimable
 from luthier.tui.settings import InterfaceSettings
 from luthier.tui.setups import Setups
 from luthier.tui.widgets.memory_bar import MemoryBar
@@ -237,6 +239,21 @@ async def differences(luthier: Any) -> None:
     await luthier.sees("peft.method")
 
 
+async def chat(luthier: Any) -> None:
+    luthier.app.open_chat([stage.RESULT])
+    await luthier.sees("to dates", "Ask something")
+    await luthier.press("escape", "b", "h")
+    await luthier.sees("Earlier conversations", "2 May 1901")
+    await luthier.press("enter")
+    await luthier.sees("as expected", "sorts well")
+
+
+async def chat_settings(luthier: Any) -> None:
+    await chat(luthier)
+    await luthier.press("s", "down", "right")
+    await luthier.sees("How words are chosen")
+
+
 async def confirm(luthier: Any) -> None:
     await runs(luthier)
     await luthier.press("D")
@@ -272,6 +289,8 @@ PICTURES: list[tuple[Scene, tuple[tuple[int, int], ...]]] = [
     (samples, (SMALL,)),
     (compare, (SMALL, LARGE)),
     (differences, (SMALL,)),
+    (chat, (SMALL, LARGE)),
+    (chat_settings, (SMALL,)),
 ]
 
 
@@ -308,6 +327,7 @@ def real_agent(agents: ModuleType) -> Iterator[Any]:
     (work / "advice.jsonl").write_text("\n".join(rows) + "\n")
     agent = agents.RealAgent(Home(folder / "home"))
     stage.lay(agent.home, work / "advice.jsonl")
+    stage.keep_talk(agent.home)
     agent.home.settings.write_text(stage.settings_text([]))
     agent.start()
     yield agent
@@ -334,6 +354,9 @@ def frozen(real_agent: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     machine = "luthier.agent.host_client.HostClient.hardware"
     monkeypatch.setattr(machine, lambda self, name: stage.report())
     monkeypatch.setattr("luthier.agent.client.Client.estimate", _no_estimate)
+    opened = Opened(stage.CHAT, new=False)
+    monkeypatch.setattr("luthier.tui.screens.chat_base.open_chat", lambda *_, **__: opened)
+    monkeypatch.setattr("luthier.tui.screens.chat_base.loaded_chat", lambda *_, **__: stage.CHAT)
     yield
     monkeypatch.undo()
     time.tzset()
@@ -357,7 +380,7 @@ async def picture(luthier: Any, scene: Scene, size: tuple[int, int]) -> None:
 
 def _settled(luthier: Any, bar: MemoryBar) -> bool:
     """Whether the bar speaks of the form as it is now."""
-    wrong = luthier.app.front.rows.check.count
+    wrong = estimable(luthier.app.front.form) is None
     return ("mend what is wrong" if wrong else "not on this machine") in str(bar.render())
 
 
@@ -423,3 +446,11 @@ async def test_a_theme_looks_as_accepted(opened: Any, theme: str) -> None:
         await luthier.live()
         await settings(luthier)
         compare_picture(f"theme-{theme}", luthier)
+
+
+@pytest.mark.parametrize("theme", ["luthier-light", "ansi-light"])
+async def test_a_list_on_a_light_theme_looks_as_accepted(opened: Any, theme: str) -> None:
+    async with opened(size=SMALL, interface=InterfaceSettings(theme=theme)) as luthier:
+        await luthier.until(lambda: len(luthier.app.state.runs) == len(stage.RUNS))
+        await runs(luthier)
+        compare_picture(f"runs-{theme}", luthier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,9 @@ def newest_loss(curves: Any, run: str) -> str:
     return f"loss {last['values']['loss']:.4g} "
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize(
+    "size", [(80, 24), pytest.param((120, 40), marks=pytest.mark.slow)], ids=["80x24", "120x40"]
+)
 def test_partial_updates_leave_the_screen_of_a_full_one(
     curves: Any, started: Any, size: tuple[int, int]
 ) -> None:
@@ -132,6 +135,25 @@ def test_the_log_is_left_as_a_full_update_would(curves: Any, started: Any) -> No
         terminal.sees(words)
         if keys != "/":
             assert_redrawn_alike(terminal)
+
+
+def test_a_lost_terminal_ends_luthier_with_the_form_kept(curves: Any, started: Any) -> None:
+    """Whether the system says so by a signal, or only by an end of what can be read."""
+    kept = curves.agent.home.path / "setups" / ".last.yaml"
+    for lose in (
+        lambda terminal: terminal.hang_up(),
+        lambda terminal: terminal.process.send_signal(signal.SIGHUP),
+    ):
+        kept.unlink(missing_ok=True)
+        terminal = started((80, 24))
+        terminal.sees("There are no runs yet")
+        terminal.press("n")
+        terminal.sees("What do you want to train?")
+        terminal.press("\r")
+        terminal.sees("to mend")
+        lose(terminal)
+        assert terminal.process.wait(timeout=60) == 0
+        assert kept.read_text().startswith("task: llm-generic\n")
 
 
 def test_a_live_run_costs_little_on_a_slow_line(curves: Any, started: Any) -> None:

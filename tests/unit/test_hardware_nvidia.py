@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +27,7 @@ WORKING: dict[str, Callable[..., Any]] = {
     "nvmlDeviceGetTemperature": lambda handle, sensor: 41,
     "nvmlDeviceGetPowerUsage": lambda handle: 123456,
     "nvmlDeviceGetEnforcedPowerLimit": lambda handle: 700000,
+    "nvmlDeviceGetComputeRunningProcesses": lambda handle: [],
 }
 COUNTERS = [
     "nvmlSystemGetDriverVersion",
@@ -95,6 +98,28 @@ def test_a_counter_that_is_not_supported_is_left_out(
     assert missing
     for name in missing:
         assert flat[1][name] in (None, "NVIDIA GPU")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_processes_of_other_users_are_told(tmp_path: Path) -> None:
+    stranger = subprocess.Popen(["sleep", "1000"], user=12345, cwd="/")
+    running = [
+        SimpleNamespace(pid=stranger.pid, usedGpuMemory=3000 << 20),
+        SimpleNamespace(pid=stranger.pid, usedGpuMemory=None),
+        SimpleNamespace(pid=os.getpid(), usedGpuMemory=1 << 20),
+    ]
+    name = "nvmlDeviceGetComputeRunningProcesses"
+    library = Library(**{**WORKING, name: lambda handle: running if handle else []})
+    try:
+        devices, problems = NvidiaDevices(library, tmp_path).devices()
+    finally:
+        stranger.kill()
+        stranger.wait()
+    told = [f"12345 (pid {stranger.pid}, 3000 MiB)", f"12345 (pid {stranger.pid})"]
+    assert [device.others for device in devices] == [[], told]
+    assert problems == []
+    library = Library(**{**WORKING, name: refusing(pynvml.NVML_ERROR_NO_PERMISSION)})
+    assert NvidiaDevices(library, tmp_path).devices()[0][0].others == []
 
 
 def test_a_gpu_with_no_counter_at_all(tmp_path: Path) -> None:

@@ -44,6 +44,14 @@ def test_size(count: int | None, shown: str) -> None:
     assert text.size(count) == shown
 
 
+@pytest.mark.parametrize(
+    ("done", "total", "shown"),
+    [(0, 7, "0%"), (42, 900, "4%"), (999, 1000, "99%"), (29, 100, "29%"), (7, 7, "100%")],
+)
+def test_percent_is_100_only_at_the_end(done: int, total: int, shown: str) -> None:
+    assert text.percent(done, total) == shown
+
+
 def test_a_sparkline_goes_from_the_lowest_to_the_highest_mark() -> None:
     assert text.sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8) == "▁▂▃▄▅▆▇█"
     assert text.sparkline([7, 0], 8, unicode=False) == "#_"

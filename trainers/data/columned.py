@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import DataError, Problem
@@ -96,7 +97,7 @@ def read_columned(spec: RunSpec) -> ColumnedFindings:
         parts, problems = find_parts(table, task, spec.data.column_mapping)
         return None if problems else parts.get(rules.stratify)
 
-    dataset = read_dataset(spec.data, Layout(strata, rules.folder))
+    dataset = read_dataset(spec.data, Layout(strata, rules.folder, rules.file))
     findings = ColumnedFindings(dataset, describe_columns(dataset.train), rules)
     findings.parts, findings.problems = find_parts(dataset.train, task, spec.data.column_mapping)
     if not findings.problems:
@@ -108,6 +109,7 @@ def read_columned(spec: RunSpec) -> ColumnedFindings:
         findings.problems += rules.problems(splits)
         findings.warnings += rules.warnings(splits)
     _count(findings, spec)
+    findings.dataset = _with_content(findings)
     return findings
 
 
@@ -150,6 +152,16 @@ def _build(findings: ColumnedFindings, spec: RunSpec) -> None:
     for name, built in findings.built.items():
         if not built.records:
             findings.problems.append(Problem("has no rows that are not empty", tables[name].name))
+
+
+def _with_content(findings: ColumnedFindings) -> Dataset:
+    """The dataset with the files that its rows name counted in its fingerprint."""
+    records = [record for built in findings.built.values() for record in built.records]
+    contents = [content for record in records if (content := findings.rules.content(record))]
+    if not contents:
+        return findings.dataset
+    whole = hashlib.sha256("\n".join([findings.dataset.fingerprint, *contents]).encode())
+    return replace(findings.dataset, fingerprint=whole.hexdigest())
 
 
 def _keep_classes_together(findings: ColumnedFindings) -> None:
@@ -247,4 +259,6 @@ def as_json(value: Any) -> Any:
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
+    if isinstance(value, bytes):
+        return f"({len(value)} bytes)"
     return value if isinstance(value, str | int | float | bool | None) else str(value)

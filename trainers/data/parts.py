@@ -36,16 +36,23 @@ def find_parts(
             text_ = f"{column.role} takes one column, not {len(names)}"
             problems.append(Problem(text_, _WHERE))
         parts[column.role] = text
+    missing = []
     for column in task.columns:
         if column.role in parts:
             continue
-        free = [name for name in table.columns if name not in parts.values()]
-        guess = _guess(column, free)
+        guess = _guess(column, _free(table, parts))
         if guess is not None:
             parts[column.role] = guess
-        elif column.required and not problems:
-            problems.append(Problem(_not_found(column, free), table.name))
+        elif column.required:
+            missing.append(column)
+    wanted = next((column for column in missing if column.unless not in parts), None)
+    if wanted is not None and not problems:
+        problems.append(Problem(_not_found(wanted, _free(table, parts)), table.name))
     return parts, problems
+
+
+def _free(table: Table, parts: Mapping[str, str]) -> list[str]:
+    return [name for name in table.columns if name not in parts.values()]
 
 
 def _column_of(key: str, task: Task) -> Column | None:

@@ -31,6 +31,7 @@ _ROW_SETTINGS = (
 
 
 FolderReader = Callable[[Path, DataSection], "dict[str, Table] | None"]
+FileReader = Callable[[Path, DataSection], "Table | None"]
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,12 @@ class Layout:
     Attributes:
         strata: names the column whose values keep their shares in a split that is made.
         folder: reads a folder as splits by name; None when it is not of the task's own shape.
+        file: reads a file of the task's own kind; None when it is not one.
     """
 
     strata: Callable[[Table], str | None] = lambda table: None
     folder: FolderReader = lambda folder, section: None
+    file: FileReader = lambda path, section: None
 
 
 def read_dataset(section: DataSection, layout: Layout = Layout()) -> Dataset:
@@ -86,7 +89,8 @@ def _read(section: DataSection, layout: Layout) -> tuple[Table, Table | None]:
             return _choose(own, path, section)
         return _read_folder(path, section)
     if path.is_file():
-        content = read_file(path, section.max_rows)
+        own_kind = layout.file(path, section)
+        content = read_file(path, section.max_rows) if own_kind is None else own_kind
         if isinstance(content, Table):
             _check_no_splits(content, section)
             return content, None

@@ -61,6 +61,10 @@ class Cells:
         self._parts = parts
         self._folder = folder
 
+    def holding(self, role: str, value: Any) -> Cells:
+        """The same row with that value in the role's column: one of a list that it holds."""
+        return Cells({**self._row, self.name(role): value}, self._parts, self._folder)
+
     def has(self, role: str) -> bool:
         """Whether the row holds anything for the role."""
         return any(not is_blank(self._row.get(name)) for name in self.columns(role))

@@ -55,6 +55,14 @@ class RowRules(Generic[S]):
         """A folder of the task's own shape as splits by name; None when it is not one."""
         return None
 
+    def file(self, path: Path, section: DataSection) -> Table | None:
+        """A file of the task's own kind as rows; None when it is not one."""
+        return None
+
+    def content(self, record: Record) -> str:
+        """What stands for the content of the files that a row names; empty when it names none."""
+        return ""
+
     def shown(self, record: Record) -> dict[str, Any]:
         """The record's values as plain JSON, for reports and for trying the model out."""
         return record.values

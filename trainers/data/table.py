@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Row = dict[str, Any]
-PlaceWord = Literal["row", "line"]
+PlaceWord = Literal["row", "line", "picture"]
 
 _ROWS_NAMED = 5
 
@@ -31,8 +31,8 @@ class Table:
         name: the file's name (``train.csv``), or the hub dataset with its split.
         columns: every column that occurs, in the order of the file.
         rows: a mapping for each row; a column that a row lacks may be absent.
-        places: each row's place in the file, from 1: the line of JSON lines, the data row of
-            everything else.
+        places: each row's place in the file, from 1: the line of JSON lines, the picture of a
+            folder, the data row of everything else.
         place_word: what a place counts.
         folder: where the file is, from which the files that its cells name are looked up.
     """

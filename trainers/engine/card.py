@@ -84,7 +84,7 @@ def _header(spec: RunSpec, *, adapter: bool) -> dict[str, Any]:
         if not Path(spec.model.name_or_path).exists():
             header["base_model"] = spec.model.name_or_path
         tags.append(spec.peft.method)
-    header["library_name"] = "peft" if adapter else loading.library
+    header["library_name"] = "peft" if adapter and loading.auto_class else loading.library
     return {**header, "pipeline_tag": loading.pipeline_tag, "tags": tags}
 
 
@@ -123,7 +123,7 @@ def _loading(spec: GradientSpec, loading: Loading, *, adapter: bool, own_head: b
         base.append("trust_remote_code=True")
     classes = [loading.auto_class, loading.processor]
     if adapter and own_head:
-        base.append("config=AutoConfig.from_pretrained(folder)")
+        base += ["config=AutoConfig.from_pretrained(folder)", "ignore_mismatched_sizes=True"]
         classes.insert(0, "AutoConfig")
     return (_ADAPTER if adapter else _MODEL).format(
         classes=", ".join(classes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic
 
@@ -37,7 +37,7 @@ class Measured:
     samples: list[SampleEvent] = field(default_factory=list)
 
 
-class DefaultTrainer(ColumnTrainer, Trainer):  # type: ignore[misc]
+class DefaultTrainer(ColumnTrainer, Trainer):
     """transformers' Trainer with what every run has."""
 
 
@@ -78,12 +78,26 @@ class ColumnTask(Generic[S]):
         """The longest record that is kept whole, and the setting that says so."""
         return None, "training.max_length"
 
+    def warnings(self, found: ColumnedFindings) -> Iterable[Problem]:
+        """What else there is to say of the rows once the processor is there."""
+        return ()
+
     def model_options(self) -> dict[str, Any]:
         """Keyword arguments of ``from_pretrained``: number of classes, their names, ..."""
         return {}
 
+    def load_model(self, setup: Setup) -> Any:
+        """The base model, of the class that the task's registry entry names."""
+        return setup.load_model(**self.model_options())
+
     def complete_config(self, config: Any) -> None:
         """Put what else a user of the result needs into the model's config."""
+
+    def adapted(self, model: Any) -> Any:
+        """The model with what is trained in place: an adapter, or itself."""
+        checkpointing = self.spec.training.gradient_checkpointing
+        config = adapter_config(self.spec, self.heads)
+        return add_adapter(model, config, checkpointing=checkpointing)
 
     def encode(self, records: Sequence[Record], *, training: bool) -> Any:
         """The records as a dataset of the trainer, one item each unless ``measure`` knows better.
@@ -146,13 +160,9 @@ def _prepare(task: ColumnTask[Any], setup: Setup) -> Prepared:
     )
     # A new head and an adapter start from random numbers.
     set_seed(spec.training.seed)
-    model = setup.load_model(**task.model_options())
+    model = task.load_model(setup)
     task.complete_config(model.config)
-    model = add_adapter(
-        model,
-        adapter_config(spec, task.heads),
-        checkpointing=spec.training.gradient_checkpointing,
-    )
+    model = task.adapted(model)
     job.reporter.phase("tokenizing")
     validation = found.records("validation")
     trainer = task.trainer(
@@ -181,6 +191,7 @@ def _checked_rows(task: ColumnTask[Any]) -> ColumnedFindings:
             break
     else:
         add_lengths(found, lambda records: task.token_lengths(records) or [], limit, key)
+    found.warnings += task.warnings(found)
     report = found.report()
     job.fingerprint = report.fingerprint
     if job.reporter.main:

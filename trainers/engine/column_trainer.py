@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import PeftModel
+from torch.utils.data import SequentialSampler
 
 from ..data.records import Record
 from ..events import ReportEvent, SampleEvent
@@ -16,26 +17,19 @@ from .trainer import RunTrainer
 if TYPE_CHECKING:
     from transformers import EvalPrediction
 
-    from .column_task import ColumnTask
+    from .column_task import ColumnTask, Measured
 
 WEIGHTS = "loss_weights"
 
 
-class ColumnTrainer(RunTrainer):
-    """Mixed in before a Trainer of the libraries."""
-
-    # The loss below is divided by what counts in the whole step.
-    loss_is_scaled_for_ga = True
+class RowTrainer(RunTrainer):
+    """Knows its task and the rows that are measured, and counts those that are trained on."""
 
     speed_name = "rows_per_second"
     has_perplexity = False
 
     def __init__(self, *, task: ColumnTask[Any], records: Sequence[Record], **options: Any) -> None:
-        super().__init__(
-            compute_metrics=self._measured,
-            preprocess_logits_for_metrics=self._kept,
-            **options,
-        )
+        super().__init__(**options)
         self._task = task
         self._records = records
         self._rows = 0.0
@@ -50,6 +44,38 @@ class ColumnTrainer(RunTrainer):
         super().carry_on(values)
         self._rows = values["rows"]
 
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        # Also where training rows are grouped by length: what is measured is told by the row.
+        return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+    def _count_rows(self, rows: int) -> None:
+        """That many are in this process's batch; the others' have as many."""
+        if self.model.training:
+            self._rows += rows * self.accelerator.num_processes
+
+    def _tell(self, measured: Measured) -> None:
+        """Say what was found, as of this step."""
+        found: list[ReportEvent | SampleEvent] = [*measured.reports, *measured.samples]
+        for event in found:
+            event.step = self.state.global_step
+            self._task.job.reporter.emit(event)
+
+
+class ColumnTrainer(RowTrainer):
+    """Mixed in before a Trainer of the libraries."""
+
+    # The loss below is divided by what counts in the whole step.
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *, task: ColumnTask[Any], records: Sequence[Record], **options: Any) -> None:
+        super().__init__(
+            task=task,
+            records=records,
+            compute_metrics=self._measured,
+            preprocess_logits_for_metrics=self._kept,
+            **options,
+        )
+
     def compute_loss(
         self,
         model: Any,
@@ -59,9 +85,7 @@ class ColumnTrainer(RunTrainer):
     ) -> Any:
         batch = dict(inputs)
         weights = batch.pop(WEIGHTS, None)
-        if self.model.training:
-            labels = batch[self._task.label_names[0]]
-            self._rows += len(labels) * self.accelerator.num_processes
+        self._count_rows(len(batch[self._task.label_names[0]]))
         counts = self._counts(batch, weights)
         if counts is None:
             return self._own_loss(model, batch, return_outputs, num_items_in_batch)
@@ -107,10 +131,7 @@ class ColumnTrainer(RunTrainer):
 
     def _measured(self, prediction: EvalPrediction) -> dict[str, float]:
         measured = self._task.measure(prediction.predictions, prediction.label_ids, self._records)
-        found: list[ReportEvent | SampleEvent] = [*measured.reports, *measured.samples]
-        for event in found:
-            event.step = self.state.global_step
-            self._task.job.reporter.emit(event)
+        self._tell(measured)
         return measured.values
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:

@@ -12,8 +12,10 @@ from transformers import AutoConfig
 from ..errors import LuthierError
 from ..registry import find_task
 from ..spec import GradientSpec
-from .folders import replace_folder, staging
+from .folders import ONLY_FOR_RESUMING, replace_folder, staging
 from .models import load_options, model_class
+
+_OF_THE_ADAPTER = shutil.ignore_patterns("adapter_*", "README.md", *ONLY_FOR_RESUMING)
 
 
 def merge_adapter(adapter: Path, target: Path, spec: GradientSpec) -> None:
@@ -35,6 +37,9 @@ def merge_adapter(adapter: Path, target: Path, spec: GradientSpec) -> None:
     merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
     staged = staging(target)
     shutil.rmtree(staged, ignore_errors=True)
+    if not loading.auto_class:
+        # What stands around the model, such as the pooling of a sentence transformer.
+        shutil.copytree(adapter, staged, ignore=_OF_THE_ADAPTER)
     merged.save_pretrained(staged)
     getattr(transformers, loading.processor).from_pretrained(adapter).save_pretrained(staged)
     replace_folder(staged, target)

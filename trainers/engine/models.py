@@ -67,8 +67,8 @@ def load_options(section: ModelSection) -> dict[str, Any]:
 
 
 def model_class(spec: GradientSpec) -> Any:
-    """The class of transformers that loads the task's models."""
-    return getattr(transformers, find_task(spec.task).loading.auto_class)
+    """The class of transformers that loads the task's models, or what they are built on."""
+    return getattr(transformers, find_task(spec.task).loading.auto_class or "AutoModel")
 
 
 def load_model(spec: GradientSpec, precision: str, device: str, **more: Any) -> Any:
@@ -81,17 +81,29 @@ def load_model(spec: GradientSpec, precision: str, device: str, **more: Any) -> 
         more: further keyword arguments of ``from_pretrained``, such as ``num_labels``.
     """
     section = spec.model
-    options = {**load_options(section), **more}
+    options = {**load_options(section), **placing(section, precision, device), **more}
+    return not_repacked(model_class(spec).from_pretrained(section.name_or_path, **options))
+
+
+def placing(section: ModelSection, precision: str, device: str) -> dict[str, Any]:
+    """Keyword arguments of ``from_pretrained`` for where the weights go, and in how many bits."""
+    options: dict[str, Any] = {}
     if section.device_map is not None:
         options["device_map"] = section.device_map
     if section.load_in_4bit or section.load_in_8bit:
         options["quantization_config"] = quantisation(section, _COMPUTE[precision])
         # A quantised model cannot be moved, so it is loaded where it is to stay.
         options.setdefault("device_map", {"": _own_device(device)})
-    model = model_class(spec).from_pretrained(section.name_or_path, **options)
+    return options
+
+
+def not_repacked(model: Any) -> Any:
+    """The model, whose 4-bit weights stay as they are.
+
+    bitsandbytes would repack them for CPU inference at the first evaluation, with coarser scales,
+    and training would go on with those.
+    """
     for layer in model.modules():
-        # bitsandbytes would repack 4-bit weights for CPU inference at the first evaluation, with
-        # coarser scales, and training would go on with those.
         if hasattr(layer, "support_avx512bf16_for_cpu"):
             layer.support_avx512bf16_for_cpu = False
     return model

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
-from transformers import EarlyStoppingCallback
+from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from ..errors import TrainingError
 from .checkpoints import flush, load_carry, save_carry
@@ -168,6 +172,15 @@ class RunTrainer(_Base):
                 torch.cuda.set_rng_state_all(on_devices)
             self.aside_seconds += time.perf_counter() - started
 
+    def get_train_dataloader(self) -> Any:
+        loader = super().get_train_dataloader()
+        if self.args.dataloader_persistent_workers and loader.generator is None:
+            # Loader processes are seeded when they start. Those that live on do so once, those of
+            # a resumed run once more, which must not move the numbers of the training itself.
+            inner = getattr(loader, "base_dataloader", loader)
+            inner.generator = torch.Generator().manual_seed(self.args.seed)
+        return loader
+
     def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> Any:
         # Dropping a short last batch is for training; every validation row is measured.
         drop_last, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
@@ -191,7 +204,9 @@ class RunTrainer(_Base):
         return super()._get_train_sampler(dataset)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        super()._save(output_dir, state_dict)
+        model = self.accelerator.unwrap_model(self.model)
+        with _own_names(model, output_dir):
+            super()._save(output_dir, state_dict)
         # A pickle that nothing reads again.
         if output_dir is not None:
             (Path(output_dir) / "training_args.bin").unlink(missing_ok=True)
@@ -211,6 +226,24 @@ class RunTrainer(_Base):
 
     def _send_telemetry(self) -> None:
         """Nothing is sent anywhere."""
+
+
+@contextmanager
+def _own_names(model: Any, folder: str | None) -> Iterator[None]:
+    """In checkpoints the weights keep the names that they have in the model.
+
+    The library writes those of some families under older names, as the hub has them, and does not
+    find them again when it resumes.
+    """
+    checkpoint = folder is not None and Path(folder).name.startswith(PREFIX_CHECKPOINT_DIR)
+    if not checkpoint or not isinstance(model, PreTrainedModel):
+        yield
+        return
+    model.save_pretrained = partial(model.save_pretrained, save_original_format=False)
+    try:
+        yield
+    finally:
+        del model.save_pretrained
 
 
 class EvaluationMemoryError(TrainingError):

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..data.files import READERS, read_file
+from ..data.images import SUFFIXES
 from ..data.parts import find_parts
 from ..data.problems import data_error, listed
 from ..data.records import split_columns
 from ..data.table import Table
 from ..errors import DataError, LuthierError
 from ..registry import Inputs, Task
-
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,12 @@ def read_inputs(task: Task, source: str, mapping: Mapping[str, str]) -> list[Giv
     if path is None:
         return [_literal(task, inputs, source)]
     if path.is_dir():
-        return _folder(inputs, path)
+        return _folder(task, inputs, path)
     if path.suffix.lower() in READERS:
         return _table(task, inputs, path, mapping)
     role = inputs.roles[0]
     if len(inputs.roles) > 1:
-        raise data_error(f"is no table ({listed(READERS)})", path)
+        raise data_error(f"is no table ({listed(READERS)}); {_several(task, inputs)}", path)
     if inputs.kind == "image":
         return [Given({role: str(path)}, path.name)]
     try:
@@ -103,8 +102,6 @@ def _existing(source: str) -> Path | None:
 
 
 def _literal(task: Task, inputs: Inputs, source: str) -> Given:
-    if inputs.kind == "image":
-        raise data_error("there is no such picture, folder or table", source)
     if source.lstrip().startswith("{"):
         try:
             values = json.loads(source)
@@ -112,25 +109,32 @@ def _literal(task: Task, inputs: Inputs, source: str) -> Given:
             raise LuthierError(f"The input is not valid JSON: {error.msg}.") from error
         (given,) = given_rows(task, [values])
         return Given(given.values, "input")
+    if inputs.kind == "image":
+        raise data_error("there is no such picture, folder or table", source)
     if len(inputs.roles) != 1:
-        roles = ", ".join(f'"{role}": ...' for role in inputs.roles)
         raise LuthierError(
-            f"{source[:60]!r} is no file, and {task.id} predicts from several values.",
-            hint=f"Name a table, or write {{{roles}}}.",
+            f"{source[:60]!r} is no file; {_several(task, inputs)}.",
         )
     if _looks_like_a_file(source):
         raise data_error("there is no such file", source)
     return Given({inputs.roles[0]: source}, "input")
 
 
+def _several(task: Task, inputs: Inputs) -> str:
+    roles = ", ".join(f'"{role}": ...' for role in inputs.roles)
+    return f"{task.id} predicts from several values: name a table, or write {{{roles}}}"
+
+
 def _looks_like_a_file(source: str) -> bool:
     return " " not in source and Path(source).suffix.lower() in (*READERS, ".txt")
 
 
-def _folder(inputs: Inputs, folder: Path) -> list[Given]:
+def _folder(task: Task, inputs: Inputs, folder: Path) -> list[Given]:
+    if len(inputs.roles) > 1:
+        raise data_error(f"is a folder; {_several(task, inputs)}", folder)
     if inputs.kind != "image":
         raise data_error("is a folder; name a file in it", folder)
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGES and p.is_file())
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not found:
         raise data_error("has no pictures in it", folder)
     role = inputs.roles[0]
@@ -144,7 +148,9 @@ def _table(task: Task, inputs: Inputs, path: Path, mapping: Mapping[str, str]) -
     columns = _columns(task, inputs, content, mapping)
     found = []
     for index, row in enumerate(content.rows):
-        values = {role: _cell(inputs, row.get(name), content) for role, name in columns.items()}
+        values = {
+            role: _cell(inputs, role, row.get(name), content) for role, name in columns.items()
+        }
         if any(values[role] in (None, "") for role in inputs.roles):
             empty = next(role for role in inputs.roles if values[role] in (None, ""))
             raise data_error(f"{columns[empty]} is empty", content.where(index))
@@ -175,9 +181,13 @@ def _columns(
     return columns
 
 
-def _cell(inputs: Inputs, value: Any, table: Table) -> Any:
-    """A picture's name starts from the table's folder."""
-    if inputs.kind != "image" or not isinstance(value, str) or table.folder is None:
+def _cell(inputs: Inputs, role: str, value: Any, table: Table) -> Any:
+    """What a cell holds; the name of a picture, the first role of such inputs, with its folder."""
+    if inputs.kind != "image" or role != inputs.roles[0] or table.folder is None:
+        return value
+    if isinstance(value, list):
+        return [_cell(inputs, role, each, table) for each in value]
+    if not isinstance(value, str):
         return value
     path = Path(value).expanduser()
     return str(path if path.is_absolute() else table.folder / path)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
-from torch.nn.functional import cross_entropy
-from transformers import DataCollatorForSeq2Seq, GenerationConfig, Trainer
+from transformers import DataCollatorForSeq2Seq
 
+from ..data import checks
+from ..data.columned import ColumnedFindings
 from ..data.records import Record
-from ..engine import reports
-from ..engine.column_task import ColumnTask, Measured, run_column_task
-from ..engine.column_trainer import ColumnTrainer
+from ..engine.column_task import Measured, run_column_task
 from ..engine.job import Job, Result
-from ..events import SampleEvent
+from ..errors import Problem
 from ..predicting.models import ModelPredictor
 from ..tasks.seq2seq import Seq2SeqSpec
-from .writing_scores import similarity, written_figures
+from .writing import IGNORED, WritingTask, token_losses, write
 
-_IGNORED = -100
 _INPUTS = ("input_ids", "attention_mask")
 
 
@@ -30,54 +28,20 @@ def train(job: Job[Seq2SeqSpec]) -> Result:
     return run_column_task(job, Sequences)
 
 
-def write(model: Any, batch: Mapping[str, Any], spec: Seq2SeqSpec) -> torch.Tensor:
-    """The likeliest texts for a batch, as token ids. No random number is drawn."""
-    found: torch.Tensor = model.generate(
-        **{name: batch[name] for name in _INPUTS},
-        generation_config=GenerationConfig(
-            do_sample=False,
-            num_beams=spec.evaluation.num_beams,
-            max_new_tokens=spec.training.max_target_length,
-            use_cache=True,
-            **_token_ids(model.generation_config),
-        ),
+def write_texts(model: Any, batch: Mapping[str, Any], spec: Seq2SeqSpec) -> torch.Tensor:
+    """The likeliest texts for a batch, as token ids."""
+    return write(
+        model,
+        {name: batch[name] for name in _INPUTS},
+        beams=spec.evaluation.num_beams,
+        longest=spec.training.max_target_length,
     )
-    return found
 
 
-def _token_ids(config: Any) -> dict[str, Any]:
-    names = (
-        "pad_token_id",
-        "eos_token_id",
-        "bos_token_id",
-        "decoder_start_token_id",
-        "forced_bos_token_id",
-        "forced_eos_token_id",
-    )
-    return {name: getattr(config, name, None) for name in names}
-
-
-class WritingTrainer(ColumnTrainer, Trainer):  # type: ignore[misc]
-    """At evaluations the model writes texts, besides its loss."""
-
-    def prediction_step(
-        self,
-        model: Any,
-        inputs: dict[str, Any],
-        prediction_loss_only: bool,
-        ignore_keys: list[str] | None = None,
-    ) -> Any:
-        batch = self._prepare_inputs(inputs)
-        with torch.no_grad(), self.compute_loss_context_manager():
-            loss = self.compute_loss(model, batch).detach()
-            written = write(self.accelerator.unwrap_model(model), batch, self._task.spec)
-        return loss, written, batch["labels"]
-
-
-class Sequences(ColumnTask[Seq2SeqSpec]):
+class Sequences(WritingTask[Seq2SeqSpec]):
     """Texts and what to make of them."""
 
-    trainer = WritingTrainer
+    given, expected = "text", "target"
 
     def token_lengths(self, records: Sequence[Record]) -> Sequence[int]:
         texts = self._texts(records)
@@ -87,6 +51,19 @@ class Sequences(ColumnTask[Seq2SeqSpec]):
 
     def length_limit(self) -> tuple[int, str]:
         return self.spec.training.max_length, "training.max_length"
+
+    def warnings(self, found: ColumnedFindings) -> Iterator[Problem]:
+        limit = self.spec.training.max_target_length
+        for split in found.splits:
+            records = found.records(split)
+            targets = [record.values["target"] for record in records]
+            lengths = self.processor(text_target=targets, verbose=False)["input_ids"]
+            places = [
+                record.where
+                for record, ids in zip(records, lengths, strict=True)
+                if len(ids) > limit
+            ]
+            yield from checks.too_long(places, len(records), limit, "training.max_target_length")
 
     def _texts(self, records: Sequence[Record]) -> list[str]:
         return [self.spec.data.prefix + record.values["text"] for record in records]
@@ -113,36 +90,21 @@ class Sequences(ColumnTask[Seq2SeqSpec]):
         return dict(batch)
 
     def losses(self, outputs: Any, batch: Mapping[str, Any]) -> torch.Tensor:
-        return cross_entropy(
-            outputs.logits.float().transpose(1, 2),
-            batch["labels"],
-            reduction="none",
-            ignore_index=_IGNORED,
-            label_smoothing=self.spec.training.label_smoothing_factor,
-        )
+        smoothing = self.spec.training.label_smoothing_factor
+        return token_losses(outputs.logits, batch["labels"], smoothing)
 
     def counts(self, batch: Mapping[str, Any]) -> torch.Tensor:
-        counted: torch.Tensor = batch["labels"].ne(_IGNORED).float()
+        counted: torch.Tensor = batch["labels"].ne(IGNORED).float()
         return counted
 
+    def write(self, model: Any, batch: Mapping[str, Any]) -> torch.Tensor:
+        return write_texts(model, batch, self.spec)
+
     def measure(self, predictions: Any, labels: Any, records: Sequence[Record]) -> Measured:
-        pad = self.processor.pad_token_id
-        ids = np.where(predictions == _IGNORED, pad, predictions)
-        texts = self.processor.batch_decode(ids, skip_special_tokens=True)
-        expected = [record.values["target"] for record in records]
-        values = written_figures(texts, expected)
-        values["written_tokens"] = float(np.mean((ids != pad).sum(-1)))
-        outcomes = [
-            (target, text, score, 100 - score)
-            for target, text in zip(expected, texts, strict=True)
-            for score in [similarity(text, target)]
-        ]
-        samples = [
-            SampleEvent(step=0, prompt=record.values["text"], text=text, expected=target)
-            for record, text, target in zip(records, texts, expected, strict=True)
-        ]
-        worst = reports.worst_rows(records, outcomes, "chrF")
-        return Measured(values, [worst], samples[: self.spec.evaluation.samples])
+        measured = self.judged(self.texts(predictions), records, self.spec.evaluation.samples)
+        unwritten = np.isin(predictions, (IGNORED, self.processor.pad_token_id))
+        measured.values["written_tokens"] = float(np.mean((~unwritten).sum(-1)))
+        return measured
 
 
 class TextPredictor(ModelPredictor):
@@ -156,6 +118,6 @@ class TextPredictor(ModelPredictor):
             padding=True,
             return_tensors="pt",
         )
-        written = write(self.model, self.to_device(batch), self.spec)
+        written = write_texts(self.model, self.to_device(batch), self.spec)
         texts = self.processor.batch_decode(written, skip_special_tokens=True)
         return [{"text": text} for text in texts]

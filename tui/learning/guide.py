@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from luthier.agent.models import HostReport
+from luthier.presets import find_preset
 from luthier.trainers import demo
-from luthier.trainers.registry import find_task
+from luthier.trainers.registry import Task, find_task
 from luthier.trainers.spec.yaml_loader import load_yaml
+
+from .goals import Goal, find_goal, goals
 
 Step = Literal["name", "goal", "experience", "data", "hardware"]
 STEPS: tuple[Step, ...] = ("name", "goal", "experience", "data", "hardware")
@@ -98,7 +101,9 @@ def question(
         case "name":
             return Question(step, "What may I call you?", typed=True)
         case "goal":
-            return Question(step, f"What do you want to do{', ' if name else ''}{name}?", _GOALS)
+            known = [Answer(goal.id, goal.text) for goal in goals()]
+            asked = f"What do you want to do{', ' if name else ''}{name}?"
+            return Question(step, asked, (*known, _TRY_IT))
         case "experience":
             return Question(step, "How much of this have you done before?", _EXPERIENCE)
         case "data":
@@ -110,11 +115,7 @@ def question(
             return Question(step, "What will it run on?", (*here, *_HARDWARE))
 
 
-_GOALS = (
-    Answer("answers", "teach a model to answer the way my examples do"),
-    Answer("field", "make a model at home in the texts of my field"),
-    Answer("try", "only see how it works, in a minute"),
-)
+_TRY_IT = Answer("try", "only see how it works, in a minute")
 _EXPERIENCE = (
     Answer("none", "nothing: explain as we go"),
     Answer("some", "some: I know what an epoch is"),
@@ -148,36 +149,41 @@ def plan(
     given = answers.given
     name = given.get("name") or "you"
     if given["goal"] == "try":
-        values = load_yaml(demo.demo_spec_text())
-        return Plan(values, _TRY.format(name=name), ("training-pipeline", "first-run"))
-    task = find_task("llm-sft" if given["goal"] == "answers" else "llm-generic")
+        filled = load_yaml(demo.demo_spec_text())
+        return Plan(filled, _TRY.format(name=name), ("training-pipeline", "first-run"))
+    goal = find_goal(given["goal"])
+    task = find_task(goal.task)
     memory = _memory(given["hardware"], report)
-    model, model_reason = _model(task.id, memory, here, offline=offline)
-    preset, preset_reason = _preset(given["experience"], task.id)
+    model, model_reason = _model(goal, task, memory, here, offline=offline)
+    kind = "quick-test" if given["experience"] == "none" else "balanced"
+    preset = find_preset(f"{task.id}/{kind}")
     path = str(task.sample) if given["data"] == SAMPLE else given["data"]
-    values = {
+    values: dict[str, Any] = {
         "task": task.id,
-        "preset": preset,
-        "model": {"name_or_path": model},
+        "preset": preset.name,
         "data": {"path": path},
         "expert": given["experience"] == "much",
     }
+    if model:
+        values["model"] = {"name_or_path": model}
     if memory is None:
         values["launch"] = {"devices": _CPU}
-    elif memory < 11:
+    elif memory < 11 and task.chats:
         values["training"] = {"gradient_checkpointing": True}
     text = _PATH.format(
         name=name,
         title=task.title,
         sentence=task.sentence,
-        model=model,
-        model_reason=model_reason,
+        model=f"`{model}`. {model_reason}" if model else model_reason,
         data="the tiny sample that Luthier carries" if given["data"] == SAMPLE else f"`{path}`",
-        preset=preset,
-        preset_reason=preset_reason,
+        preset=f"`{preset.name}`. {preset.purpose}",
+        watch=_WATCH_WRITING if task.chats else _WATCH_MEASURING,
         device=_device(given["hardware"], memory),
     )
-    return Plan(values, text, _READING[given["experience"]])
+    reading = dict.fromkeys((goal.page, *_READING[given["experience"]]))
+    if not task.chats:
+        reading.pop("lora", None)
+    return Plan(values, text, tuple(reading))
 
 
 _TRY = """\
@@ -194,19 +200,23 @@ Here is your path, **{name}**.
 
 **What**: {title}. {sentence}
 
-**Model**: `{model}`. {model_reason}
+**Model**: {model}
 
 **Data**: {data}. Open it in the form (enter on *path*) and read two rows as the model will see them
 before anything else.
 
-**Settings**: the preset `{preset}`. {preset_reason}
+**Settings**: the preset {preset}
 
 **Where**: {device}
 
-The form opens filled in. Read it through, launch, and watch: the loss should fall within the first
-steps, and the samples at each evaluation show what has been learnt. Then chat with the result,
-beside the base model.
+The form opens filled in. Read it through, launch, and watch: {watch}
 """
+_WATCH_WRITING = """\
+the loss should fall within the first steps, and the samples at each evaluation show what has been
+learnt. Then chat with the result, beside the base model."""
+_WATCH_MEASURING = """\
+the figures of each evaluation, and its reports, say what has been learnt. Then try the result on
+rows of your own."""
 
 _READING = {
     "none": ("first-run", "dataset-preparation", "training-loop", "learning-rate", "lora"),
@@ -235,9 +245,15 @@ def _memory(answer: str, report: HostReport | None) -> float | None:
 
 
 def _model(
-    task: str, memory: float | None, here: Sequence[str], *, offline: bool
+    goal: Goal, task: Task, memory: float | None, here: Sequence[str], *, offline: bool
 ) -> tuple[str, str]:
-    instruct = task == "llm-sft"
+    if not task.default_model:
+        return "", "none to start from; several kinds are tried, and the best one is kept."
+    if not task.chats:
+        absent = offline and task.default_model not in here
+        reason = "You work offline, and it is not on this machine: choose one that is."
+        return task.default_model, reason if absent else "Small, and a good start for this."
+    instruct = goal.id != "field"
     fitting = next(entry for entry in _MODELS if (memory or 0) >= entry[0])
     wanted = fitting[1] if instruct else fitting[2]
     if offline and wanted not in here:
@@ -248,15 +264,6 @@ def _model(
     if memory is None:
         return wanted, f"Small enough for a CPU, and {kind}."
     return wanted, f"It fits your GPU with room for the rows, and {kind}."
-
-
-def _preset(experience: str, task: str) -> tuple[str, str]:
-    if experience == "none":
-        reason = (
-            "Fifty steps that show within minutes whether everything is right; then *Balanced*."
-        )
-        return f"{task}/quick-test", reason
-    return f"{task}/balanced", "Good values for most data; change one thing at a time from there."
 
 
 def _device(answer: str, memory: float | None) -> str:

@@ -49,6 +49,8 @@ class Curve:
             low, high = found[0].start, found[-1].last_step
             before = [bucket for bucket in fresh if bucket.last_step < low]
             found = before + found + [bucket for bucket in fresh if bucket.start > high]
+        if not self.across.is_known:
+            return [(bucket.start, bucket) for bucket in found]
         place = self.across.place
         return [(place(bucket.start), bucket) for bucket in found]
 

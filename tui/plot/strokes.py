@@ -32,11 +32,20 @@ class Scale:
 def draw_spread(layer: list[int], found: dict[int, Bucket], scale: Scale, height: int) -> None:
     """Each column from its highest to its lowest value, joined with the column before."""
     before: tuple[int, int] | None = None
+    width = len(layer)
     for x, bucket in found.items():
         top, bottom = scale(bucket.maximum), scale(bucket.minimum)
         if before:
-            _join(layer, before, (x, min(max(before[1], top), bottom)), height)
-        if 0 <= x < len(layer):
+            y = before[1]
+            if x == before[0] + 1:
+                # As nearly always: what joins the two is a part of this column's stroke.
+                if y < top:
+                    top = y + 1
+                elif y > bottom:
+                    bottom = y - 1
+            else:
+                _join(layer, before, (x, min(max(y, top), bottom)), height)
+        if 0 <= x < width:
             layer[x] |= stroke(top, bottom, height)
         before = x, scale(bucket.last)
 

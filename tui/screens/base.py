@@ -191,6 +191,9 @@ class LuthierScreen(Screen[None]):
             self.notify(f"No longer waiting: {given_up[-1]}. The agent may still do it.")
         return bool(given_up)
 
+    def keep(self) -> None:
+        """Keep what is worked on here. Called before the screen goes away, or Luthier."""
+
     def action_leave(self) -> None:
         """Go back to the screen before; from the first one, close Luthier."""
         self.luthier.leave_screen()

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 
 from luthier.agent.chat.conversation import Conversation
 from luthier.agent.models import GenerateChunk
+from luthier.trainers.errors import LuthierError
 
 from ..bindings import bindings
 from ..chatting.history import Kept
@@ -74,15 +75,19 @@ class ChatScreen(ChatBase):
         else:
             self.action_leave()
 
-    def action_leave(self) -> None:
-        """Keep what there is of an answer, and leave; the model stays loaded for a while."""
-        if self._writing is not None:
-            self._stop()
-            self._writing.add(GenerateChunk(finish="cancelled"))
-            self._talk.answered(self._writing)
-            self._writing = None
-            self._keep()
-        super().action_leave()
+    def keep(self) -> None:
+        """Keep what there is of an answer; the model stays loaded for a while."""
+        if self._writing is None:
+            return
+        self._stop()
+        self._writing.add(GenerateChunk(finish="cancelled"))
+        self._talk.answered(self._writing)
+        self._writing = None
+        # Not in a thread, which may end with Luthier before it has written.
+        try:
+            self._history.keep(self._talk.kept)
+        except LuthierError as error:
+            self.luthier.show_error(error)
 
     def action_base(self) -> None:
         """Let the base model answer beside the adapter, or no longer."""

@@ -22,6 +22,10 @@ from .dialog import Choice, ChooseDialog, Dialog, LineDialog
 
 LOCAL = "local"
 _VENV = "venv"
+_QUESTIONS = {
+    "python": ("Which Python?", "Such as /opt/train/bin/python"),
+    "wheels": ("Which folder of wheels?", "A folder of this machine, such as ~/wheels"),
+}
 
 
 class SecretDialog(LineDialog):
@@ -111,23 +115,27 @@ class HostActions(LuthierScreen):
         choices = [
             Choice(_VENV, "A new environment", "Downloads what training needs; takes minutes."),
             Choice("python", "A Python that is there", "Name one that has the packages."),
+            Choice("wheels", "A new environment from wheels here", "Nothing is downloaded there."),
         ]
 
         def chosen(choice: str | None) -> None:
             if choice == _VENV:
-                self._set_up(name, None)
+                self._set_up(name)
             elif choice:
-                dialog = LineDialog("Which Python?", about="Such as /opt/train/bin/python")
+                title, about = _QUESTIONS[choice]
                 self.app.push_screen(
-                    dialog, lambda path: self._set_up(name, path) if path else None
+                    LineDialog(title, about=about),
+                    lambda path: self._set_up(name, **{choice: path}) if path else None,
                 )
 
         self.app.push_screen(ChooseDialog(f"Set up {name}", choices), chosen)
 
-    def _set_up(self, name: str, python: str | None) -> None:
+    def _set_up(self, name: str, python: str | None = None, wheels: str | None = None) -> None:
+        folder = str(Path(wheels).expanduser().absolute()) if wheels else None
+
         def work(client: Client) -> str:
             line = None
-            for line in client.hosts.set_up(name, python=python):
+            for line in client.hosts.set_up(name, python=python, wheels=folder):
                 if line.error:
                     raise LuthierError(line.error)
             return line.text if line else ""

@@ -195,7 +195,8 @@ class NewRunScreen(FormMemory):
             f"setup {self.setup_name}" if self.setup_name else "",
         ]
         line = self.query_one("#summary", Static)
-        line.update(self.glyphs.cut(dot.join(filter(None, parts)), max(20, self.size.width - 2)))
+        words = self.glyphs.cut(dot.join(filter(None, parts)), max(20, self.size.width - 2))
+        line.update(words, layout=False)
         line.set_class(bool(check.other), "error")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -264,11 +265,10 @@ class NewRunScreen(FormMemory):
 
     # -- leaving -------------------------------------------------------------------------------
 
-    def action_leave(self) -> None:
-        """Keep the form for the next time, and go back."""
+    def keep(self) -> None:
+        """Keep the form for the next time."""
         if self._form is not None:
             self.remember()
-        super().action_leave()
 
     def remember(self) -> None:
         """Keep the form for the next time."""

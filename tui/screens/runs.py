@@ -97,7 +97,8 @@ class RunsScreen(LuthierScreen):
         line = self.query_one("#explanation", Static)
         if words != self._explained:
             self._explained = words
-            line.update(words)
+            # Its height is fixed; a new layout would cost most of what a key takes.
+            line.update(words, layout=False)
         bad = run is not None and run.state in (RunState.FAILED, RunState.LOST)
         line.set_class(bad, "error")
 

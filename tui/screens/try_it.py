@@ -46,7 +46,7 @@ class TryScreen(LuthierScreen):
         yield TextPane(empty="write something and press enter", id="said")
 
     def _placeholder(self, role: str) -> str:
-        if self.inputs.kind == "image":
+        if self.inputs.kind == "image" and role == self.inputs.roles[0]:
             return f"{role}: path of a picture"
         return role if role in self.inputs.roles else f"{role} (may be left out)"
 

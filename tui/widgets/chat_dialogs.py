@@ -23,7 +23,8 @@ from ..bindings import bindings
 from ..chatting.history import Kept
 from ..chatting.samples import Sample
 from ..columns import Cell, Column
-from ..screens.confirm import ConfirmScreen
+from ..screens.ask_file import ask_file
+from ..screens.dialog import LineDialog
 from .chat_prompt import ChatPrompt
 from .line_table import LineTable
 
@@ -203,18 +204,8 @@ def ask_export(
             doing=f"writing {path.name}",
         )
 
-    def named(text: str | None) -> None:
-        if text is None:
-            return
-        path = Path(text).expanduser().absolute()
-        if path.exists():
-            question = ConfirmScreen(f"Replace {path.name}?", str(path.parent), yes="Replace")
-            screen.app.push_screen(question, lambda yes: write(path) if yes else None)
-        else:
-            write(path)
-
     names = "-".join(name_of(voice) for voice in conversation.voices())
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", names)[:60] or "conversation"
     path = Path.cwd() / f"chat-{stem}-{time.strftime('%Y%m%d-%H%M')}.md"
-    entry = ChatEntry("Export to", str(path), ".md for people, .jsonl for training and programs.")
-    screen.app.push_screen(entry, named)
+    about = ".md for people, .jsonl for training and programs."
+    ask_file(screen, LineDialog("Export to", str(path), about=about), write)

@@ -18,7 +18,9 @@ class FieldHelp(Static):
 
     def explain(self, form: Form, field: FormField | None, topic_key: str) -> None:
         """Explain a setting of the form; ``topic_key`` is the key that opens its page."""
-        self.update(explained(form, field, topic_key) if field else "No setting matches.")
+        words = explained(form, field, topic_key) if field else "No setting matches."
+        # Its height is the screen's choice, whatever it says.
+        self.update(words, layout=False)
 
 
 def explained(form: Form, field: FormField, topic_key: str) -> Text:

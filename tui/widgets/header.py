@@ -98,6 +98,8 @@ class Header(Widget):
             parts.append((counts, ""))
         if connection := _CONNECTION[app.state.connection]:
             parts.append((connection, "bold reverse" if app.state.connection == "away" else "dim"))
+        if app.interface.offline:
+            parts.append(("offline", "dim"))
         right = Text()
         for number, part in enumerate(parts):
             right.append(f" {app.glyphs.dot} " if number else "")

@@ -23,6 +23,7 @@ from ..logs import (
     words_finder,
 )
 from ..plot.drawing import Row
+from ..screens.save_log import ask_to_save
 from .scroller import Scroller
 
 if TYPE_CHECKING:
@@ -290,6 +291,11 @@ class LogBody(Scroller):
         else:
             self.remark = "there is one attempt only"
             self.post_message(self.Told())
+
+    def action_save(self) -> None:
+        """Write the whole log to a file."""
+        if self.attempt:
+            ask_to_save(self._luthier, self.run_id, self.attempt)
 
     def action_wrap(self) -> None:
         """Long lines in several rows, or cut."""

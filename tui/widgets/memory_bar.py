@@ -46,12 +46,12 @@ class MemoryBar(Static):
         text = self._bar(reply, width)
         text.append("\n")
         text.append_text(self._below(reply, auto_key, width))
-        self.update(text)
+        self.update(text, layout=False)
 
     def say(self, words: str) -> None:
         """A sentence instead of an estimate."""
         self._reply, self.offers = None, []
-        self.update(Text(words, style="dim"))
+        self.update(Text(words, style="dim"), layout=False)
 
     def _bar(self, reply: EstimateReply, width: int) -> Text:
         app = cast("LuthierApp", self.app)

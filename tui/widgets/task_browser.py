@@ -77,7 +77,8 @@ class TaskBrowser(Horizontal):
         if last:
             options.add_option(Option("Go on where you left", id=LAST))
         family = ""
-        for task in sorted(tasks().values(), key=lambda task: task.family):
+        places = {family: place for place, family in enumerate(_HEADINGS)}
+        for task in sorted(tasks().values(), key=lambda task: places[task.family]):
             if task.family != family:
                 family = task.family
                 options.add_option(Option(_HEADINGS[family], disabled=True))
@@ -122,7 +123,8 @@ def explained(task: Task) -> RenderableType:
     for note in task.notes:
         below.append(f"{note}\n\n")
     below.append("Measured: ", "dim").append(", ".join(task.metrics) + "\n")
-    below.append("Model to start from: ", "dim").append(f"{task.default_model}\n")
+    if task.default_model:
+        below.append("Model to start from: ", "dim").append(f"{task.default_model}\n")
     titles = [preset.title for preset in presets() if preset.task == task.id]
     below.append("Presets: ", "dim").append(", ".join(titles) or "none")
     return Group(about, rows, below)

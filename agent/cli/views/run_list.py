@@ -72,7 +72,7 @@ def _progress(here: Invocation, run: Run) -> Text:
     if not progress.total:
         return Text(f"place {run.queue_position + 1}" if run.queue_position is not None else "")
     drawn = text.bar(progress.step, progress.total, _BAR, unicode=here.unicode)
-    return Text.assemble((drawn, "blue"), f" {progress.step / progress.total:4.0%}")
+    return Text.assemble((drawn, "blue"), f" {text.percent(progress.step, progress.total):>4}")
 
 
 def _loss(run: Run) -> str:

@@ -80,7 +80,8 @@ def progress_text(picture: Picture) -> str:
     """Step, share, epoch, speed and time left, as far as they are known."""
     parts = [f"step {picture.step}"]
     if picture.total:
-        parts = [f"step {picture.step}/{picture.total}", f"{picture.step / picture.total:4.0%}"]
+        done = text.percent(picture.step, picture.total)
+        parts = [f"step {picture.step}/{picture.total}", f"{done:>4}"]
     if picture.epoch:
         parts.append(f"epoch {picture.epoch:.2f}")
     if picture.tokens_per_second:

@@ -32,7 +32,7 @@ def read_json(path: str) -> Any:
 
 def write_json(path: str, value: Any, mode: int = 0o600) -> None:
     """Put a value into place, so that readers see all of it or nothing."""
-    temporary = "%s.%d.new" % (path, os.getpid())  # noqa: UP031
+    temporary = f"{path}.{os.getpid()}.new"
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
         json.dump(value, file)
         file.flush()
@@ -72,7 +72,7 @@ def start(request: Frame) -> Frame:
     )
     if done.returncode not in (0, ALREADY_STARTED):
         said = done.stderr.decode(errors="replace").strip()
-        raise OSError(said or "the supervisor ended with code %d" % done.returncode)  # noqa: UP031
+        raise OSError(said or f"the supervisor ended with code {done.returncode}")
     return {}
 
 

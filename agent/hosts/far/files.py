@@ -67,7 +67,7 @@ def write(request: Frame, body: bytes) -> Frame:
     """Put a small file into place."""
     path = request["path"]
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    temporary = "%s.%d.new" % (path, os.getpid())  # noqa: UP031
+    temporary = f"{path}.{os.getpid()}.new"
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(body)
         file.flush()
@@ -138,7 +138,7 @@ def give(request: Frame, wire: Wire) -> None:
 def unpack(request: Frame) -> Frame:
     """Unpack a bundle (our own tar file of plain files) into a folder, as a whole."""
     folder = request["folder"]
-    temporary = "%s.%d.new" % (folder, os.getpid())  # noqa: UP031
+    temporary = f"{folder}.{os.getpid()}.new"
     shutil.rmtree(temporary, ignore_errors=True)
     with tarfile.open(request["path"]) as bundle:
         for member in bundle.getmembers():
@@ -165,7 +165,7 @@ def unpack(request: Frame) -> Frame:
 def link(request: Frame) -> Frame:
     """Lay the files of a tree into a folder, from where they are kept by content."""
     folder = request["folder"]
-    temporary = "%s.%d.new" % (folder, os.getpid())  # noqa: UP031
+    temporary = f"{folder}.{os.getpid()}.new"
     shutil.rmtree(temporary, ignore_errors=True)
     for relative, source in request["files"]:
         target = os.path.join(temporary, relative)

@@ -19,6 +19,8 @@ _GPU = (
     "index,name,memory.total,memory.used,utilization.gpu,temperature.gpu,power.draw,"
     "enforced.power.limit,uuid,driver_version,compute_cap"
 )
+# PROC_PID_INIT_INO of the kernel: the number of the namespace that holds all others.
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC
 _QAIC = "/opt/qti-aic/tools/qaic-util"
 
 
@@ -118,16 +120,30 @@ def _with_users(text: str) -> Any:
         fields = [part.strip() for part in line.split(",")]
         if len(fields) != 3 or not fields[1].isdigit():
             continue
-        try:
-            uid = os.stat("/proc/" + fields[1]).st_uid
-        except OSError:
-            continue
-        try:
-            user = pwd.getpwuid(uid).pw_name
-        except KeyError:
-            user = str(uid)
-        found.append([fields[0], int(fields[1]), fields[2], user, uid == os.getuid()])
+        user = process_user(int(fields[1]))
+        if user is not None:
+            found.append([fields[0], int(fields[1]), fields[2], *user])
     return found
+
+
+def process_user(pid: int) -> Any:
+    """[The name of a process's user, whether it is our own]; None when nobody can tell."""
+    try:
+        uid = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        # Where all processes have their numbers, only a process of somebody else can be hidden.
+        return ["another user", False] if _first_pid_namespace() else None
+    try:
+        return [pwd.getpwuid(uid).pw_name, uid == os.getuid()]
+    except KeyError:
+        return [str(uid), uid == os.getuid()]
+
+
+def _first_pid_namespace() -> bool:
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino == _FIRST_PID_NAMESPACE
+    except OSError:
+        return False
 
 
 def _memory() -> Any:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from . import attempts, files, machine
+from . import attempts, caches, files, machine
 from .attempts import TICK_SECONDS, Watched
 from .wire import GREETING, Frame, Wire
 
@@ -22,8 +24,12 @@ _BEAT_SECONDS = 2.0
 # which a connection through a dead link would tell much later.
 _SILENCE_SECONDS = 60.0
 
+# Commands that run for the other end: the leaders of their process groups.
+_RUNNING: set[int] = set()
+
 _QUICK = {
     "hello": machine.hello,
+    "caches": caches.caches,
     "sizes": files.sizes,
     "tail": files.tail,
     "stop": attempts.stop,
@@ -38,6 +44,7 @@ _SLOW = {
     "seal": files.seal,
     "unpack": files.unpack,
     "link": files.link,
+    "overlay": caches.overlay,
     "remove": files.remove,
 }
 
@@ -83,7 +90,9 @@ class Far:
             body = self._wire.body(frame)
             self._answer(frame, lambda request: files.take(request, body))
         elif op == "give":
-            self._answer(frame, lambda request: files.give(request, self._wire))
+            # Not here: whoever fetches says meanwhile that they are there.
+            give = partial(files.give, wire=self._wire)
+            self._pool.submit(self._answer, frame, give)
         elif op == "become":
             self._answer(frame, self._become)
         elif op == "run":
@@ -107,12 +116,12 @@ class Far:
         except EOFError:
             leave()
         except OSError as error:
-            where = "%s: " % error.filename if error.filename else ""  # noqa: UP031
+            where = f"{error.filename}: " if error.filename else ""
             problem = where + (error.strerror or str(error))
             found = {"error": problem, "errno": error.errno}
         except Exception as error:
             traceback.print_exc()
-            found = {"error": "%s: %s" % (type(error).__name__, error)}  # noqa: UP031
+            found = {"error": f"{type(error).__name__}: {error}"}
         if found is not None:
             self._say(dict(found, id=frame["id"]))
 
@@ -125,13 +134,17 @@ class Far:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
+        _RUNNING.add(process.pid)
         if process.stdout is not None:
             with process.stdout as output:
                 for line in output:
                     text = line.decode(errors="replace").rstrip("\n")
                     self._say({"id": frame["id"], "more": True, "line": text})
-        return {"code": process.wait()}
+        code = process.wait()
+        _RUNNING.discard(process.pid)
+        return {"code": code}
 
     def _watch(self) -> None:
         while True:
@@ -194,7 +207,10 @@ class Far:
 
 
 def leave() -> None:
-    """End at once, whatever other threads are doing."""
+    """End at once, whatever other threads are doing, with the commands that nobody reads now."""
+    for group in list(_RUNNING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)
     os._exit(0)
 
 

@@ -17,12 +17,21 @@ from typing import Any
 
 import yaml
 
+from luthier.agent.chat.conversation import Conversation, Turn
 from luthier.agent.launching import LaunchPlan, start_attempt
-from luthier.agent.models import Attempt, Device, HardwareSample, HostReport
+from luthier.agent.models import (
+    Attempt,
+    Chat,
+    Device,
+    GenerateChunk,
+    HardwareSample,
+    HostReport,
+)
 from luthier.agent.paths import Home
 from luthier.agent.runs.record import RunRecord, save_record
 from luthier.agent.states import RunState
 from luthier.trainers.spec.file import build_spec, dump_spec
+from luthier.tui.chatting.history import History, Kept
 
 NOW = 1_781_533_800.0
 """15 June 2026, 14:30 UTC."""
@@ -132,6 +141,35 @@ def _evaluation(
            "expected": answer}  # fmt: skip
     path = f"artifacts/checkpoints/checkpoint-{step}"
     yield {"t": t + 1, "kind": "checkpoint", "step": step, "path": path, "best": True}
+
+
+CHAT = Chat(id="chat", model="demo/model", voices=["base", RESULT], state="ready", device="cpu")
+"""The chat with RESULT, as the agent tells of it once the model is there."""
+
+
+def keep_talk(home: Home) -> None:
+    """Write a conversation with RESULT into the history."""
+
+    def turn(prompt: str, base: str, adapter: str, expected: str | None = None) -> Turn:
+        figures = {
+            voice: GenerateChunk(
+                finish="stop",
+                prompt_tokens=20,
+                completion_tokens=tokens,
+                first_token_seconds=first,
+                tokens_per_second=speed,
+            )
+            for voice, tokens, first, speed in (("base", 31, 0.12, 61.0), (RESULT, 10, 0.09, 58.0))
+        }
+        return Turn(prompt, {"base": base, RESULT: adapter}, expected, figures)
+
+    talk = Conversation("Answer with a date.")
+    talk.turns.append(
+        turn("2 May 1901", "The second of May was a *Thursday*.", "1901-05-02", "1901-05-02")
+    )
+    long = "There are:\n\n1. `2026-11-21`\n2. `21.11.2026`\n\nThe **first** one sorts well."
+    talk.turns.append(turn("How do I write the twenty-first of November 2026?", long, "2026-11-21"))
+    History(home).keep(Kept(RESULT, conversation=talk))
 
 
 def lay(home: Home, data: Path) -> None:

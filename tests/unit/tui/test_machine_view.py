@@ -70,6 +70,8 @@ def test_device_cells(found: Device, key: str, expected: tuple[str, str]) -> Non
         (device(runs=["a"]), "name-a"),
         (device(runs=["a", "unknown"], slots=3), "name-a, unknown (1 of 3 free)"),
         (device(ready=False), "not ready"),
+        (device(others=["anna (pid 12, 3000 MiB)"]), "anna (pid 12, 3000 MiB)"),
+        (device(runs=["a"], others=["anna (pid 12)"]), "name-a"),
     ],
 )
 def test_who_has_a_device(found: Device, words: str) -> None:

@@ -1,0 +1,1 @@
+"""Tasks on pictures: classes, numbers, and things found on them."""

@@ -1,0 +1,1 @@
+"""Sentence transformers: models that turn texts into vectors which lie close when texts do."""
