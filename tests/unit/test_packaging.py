@@ -39,7 +39,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_every_module_and_data_file_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     inside = set(wheel.namelist())
-    kinds = {".py", ".yaml", ".json", ".jsonl", ".jinja", ".safetensors", ".sql", ".tcss", ".md", ".png"}
+    kinds = {
+        ".py",
+        ".yaml",
+        ".json",
+        ".jsonl",
+        ".jinja",
+        ".safetensors",
+        ".sql",
+        ".tcss",
+        ".md",
+        ".png",
+    }
     expected = {
         f"luthier/{file.relative_to(ROOT)}"
         for package in ("tui", "agent", "trainers", "presets")
