@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..app import LuthierApp
 
 _WAYS = (
-    ("runs.demo", "see it work: a small real training run, about a minute on any machine"),
+    ("runs.demo", "see it work: a small real training run, about a minute"),
     ("runs.learn", "be guided: a few questions, then a filled-in form"),
     ("runs.new", "set up a run of your own: task, model, data"),
     ("runs.machines", "look at this machine's processors and memory"),
