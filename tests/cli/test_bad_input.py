@@ -275,7 +275,7 @@ MISUSES = [
            "The preset llm-generic/balanced is for llm-generic, not llm-sft. List them with: "
            "luthier presets"),
     Misuse("init llm-sft -o no/such/f.yaml", "no/such/f.yaml: No such file or directory."),
-    Misuse("tasks vlm", f"There is no task 'vlm'. Known tasks: {', '.join(tasks())}."),
+    Misuse("tasks speech", f"There is no task 'speech'. Known tasks: {', '.join(tasks())}."),
     Misuse("presets llm-sft/balancd",
            "There is no preset 'llm-sft/balancd'. Did you mean llm-sft/balanced?"),
     Misuse("chat", "Name the runs to talk to, or a model with --model."),
@@ -292,8 +292,8 @@ MISUSES = [
     Misuse("export x", "Missing option '--to'. See: luthier export --help"),
     Misuse("agent run --port 70000", "Invalid value for '--port': it must be less than or equal "
            "to 65535. See: luthier agent run --help"),
-    Misuse("data inspect d.csv --task vlm",
-           f"There is no task 'vlm'. Known tasks: {', '.join(tasks())}."),
+    Misuse("data inspect d.csv --task speech",
+           f"There is no task 'speech'. Known tasks: {', '.join(tasks())}."),
 ]  # fmt: skip
 
 

@@ -92,7 +92,9 @@ async def test_errors_are_jumped_to(curves: Any, opened: Any) -> None:
         await luthier.sees("line 999: ERROR: it broke")
         await luthier.press("e")
         await luthier.sees("line 1999: ERROR: it broke")
-        await luthier.press("e", "e")
+        await luthier.press("e")
+        await luthier.sees("line 2999: ERROR: it broke")
+        await luthier.press("e")
         await luthier.sees("no error below")
         assert body.plain == "line 2999: ERROR: it broke"
         await luthier.press("E")

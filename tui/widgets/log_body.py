@@ -356,6 +356,7 @@ class LogBody(Scroller):
 
     def _find(self, finder: Finder, start: int, *, forward: bool, what: str) -> None:
         run_id, attempt = self.run_id, self.attempt
+        this: Wait[int | None] | None = None
         if self.searching is not None:
             self.searching.cancel()
 
@@ -365,7 +366,8 @@ class LogBody(Scroller):
                 return part.data, part.size
 
             def wanted() -> bool:
-                return not (self.searching and self.searching.is_cancelled)
+                # The thread may be quicker than whoever started it.
+                return this is None or not this.is_cancelled
 
             return find(read, finder, start, forward=forward, wanted=wanted)
 
@@ -378,4 +380,4 @@ class LogBody(Scroller):
                 self.to_offset(offset)
             self.post_message(self.Told())
 
-        self.searching = self._luthier.ask(work, found, doing="searching the log")
+        this = self.searching = self._luthier.ask(work, found, doing="searching the log")
