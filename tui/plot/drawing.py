@@ -11,7 +11,7 @@ Piece = tuple[str, str]
 """Text with the name of its style."""
 Row = list[Piece]
 
-_NEAR = 4
+_NEAR = 16
 _WORD = re.compile(r"\s*\S+\s*|\s+")
 _STRETCH = re.compile(rb"(.)\1*", re.DOTALL)
 
@@ -99,9 +99,7 @@ def changes(old: Sequence[Row], new: Sequence[Row]) -> Iterator[tuple[int, int, 
         if before == after:
             continue
         start = end = -1
-        for x, (one, other) in enumerate(zip(_cells(before), _cells(after), strict=False)):
-            if one == other:
-                continue
+        for x in _differing(before, after):
             if start >= 0 and x - end > _NEAR:
                 yield start, y, end - start
                 start = -1
@@ -110,15 +108,25 @@ def changes(old: Sequence[Row], new: Sequence[Row]) -> Iterator[tuple[int, int, 
             yield start, y, end - start
 
 
-def _cells(row: Row) -> Iterator[Piece]:
+def _differing(before: Row, after: Row) -> list[int]:
+    """The cells in which two rows of one width differ."""
+    (old, old_styles), (new, new_styles) = _cells(before), _cells(after)
+    if old_styles == new_styles:
+        return [x for x, (one, other) in enumerate(zip(old, new, strict=False)) if one != other]
+    cells = zip(old, new, old_styles, new_styles, strict=False)
+    return [x for x, (one, other, was, now) in enumerate(cells) if one != other or was != now]
+
+
+def _cells(row: Row) -> tuple[str, list[str]]:
+    """The character of each cell, and its style.
+
+    A wide character takes two cells, and one that is put on another none.
+    """
+    pieces: list[str] = []
+    styles: list[str] = []
     for text, style in row:
-        if text.isascii() or cell_len(text) == len(text):
-            for character in text:
-                yield character, style
-        else:
-            # A wide character takes two cells, and one that is put on another none.
-            cells: list[str] = []
-            for character in text:
-                cells += [character] * cell_len(character)
-            for character in cells:
-                yield character, style
+        narrow = text.isascii() or cell_len(text) == len(text)
+        cells = text if narrow else "".join(each * cell_len(each) for each in text)
+        pieces.append(cells)
+        styles += [style] * len(cells)
+    return "".join(pieces), styles
