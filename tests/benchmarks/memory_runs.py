@@ -75,6 +75,15 @@ CASES = (
 """One for each size first, then checkpointing and whole logits."""
 
 
+# A process's greatest memory counts that of the one it was forked from, so a small one does it.
+_WATCH = """
+import os, subprocess, sys
+worker = subprocess.Popen(sys.argv[1:], stdout=sys.stderr)
+_, status, usage = os.wait4(worker.pid, 0)
+print(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1, usage.ru_maxrss)
+"""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What was estimated and what the worker's process took at its worst (ru_maxrss)."""
@@ -132,18 +141,18 @@ def run(case: Case, model: Path, folder: Path) -> Outcome:
     environment = {**os.environ, "LUTHIER_DEVICE": "cpu", "HF_HUB_OFFLINE": "1",
                    "HF_HOME": str(folder / "hub")}  # fmt: skip
     with (attempt / "output.log").open("wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "luthier.trainers.launch", str(folder / "run"), "1"],
-            stdout=log, stderr=log, env=environment,
+        watched = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _WATCH, sys.executable, "-m",
+             "luthier.trainers.launch", str(folder / "run"), "1"],
+            stdout=subprocess.PIPE, stderr=log, env=environment, text=True, check=True,
         )  # fmt: skip
-        _, status, usage = os.wait4(worker.pid, 0)
-        worker.returncode = os.waitstatus_to_exitcode(status)
-    if worker.returncode:
+    code, kilobytes = map(int, watched.stdout.split())
+    if code:
         raise RuntimeError((attempt / "output.log").read_text("utf-8", "replace")[-2000:])
     lengths = Lengths.of([len(row["text"]) + 1 for row in rows])
     spec = build_spec(values, source="benchmark")
     found = quick_estimate(spec, read_shape(model), DeviceFacts(kind="cpu", bf16=False), lengths)
-    return Outcome(found, usage.ru_maxrss * 1024)
+    return Outcome(found, kilobytes * 1024)
 
 
 def settings(case: Case, model: Path, data: Path) -> dict[str, Any]:
