@@ -65,6 +65,7 @@ class Connection:
     ) -> list[_Model]:
         """Ask for many things of a kind. Raises like request."""
         response = self.request("GET", path, params=params)
+        # A type that is known only when it runs is none to mypy.
         return TypeAdapter(list[model]).validate_json(response.content)  # type: ignore[valid-type]
 
     def send(

@@ -62,6 +62,7 @@ class Channel:
         self._account = connection.settings.account
         self._channel = connection.command(command_line(pythons))
         self._stream = stream = _ChannelIO(self._channel)
+        # A raw stream writes as a file does, although it is none to mypy.
         self.wire = Wire(io.BufferedReader(stream, _READ_BYTES), stream)  # type: ignore[arg-type]
         self._numbers = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[Frame | None]] = {}

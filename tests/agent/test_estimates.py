@@ -107,6 +107,15 @@ def test_time_costs_what_the_host_costs(tmp_path: Path) -> None:
     assert length.cost == pytest.approx(length.seconds * 0.001)
 
 
+def test_another_host_keeps_its_own_price(asked: Client, agent: RealAgent) -> None:
+    asked.hosts.add("box", "me@127.0.0.1:1", price_per_hour=2.5, currency="EUR")
+    asked.hosts.add("box", "me@127.0.0.1:2")
+    (file,) = (agent.home.path / "hosts").glob("box.*")
+    kept = json.loads(file.read_text())
+    assert (kept["price_per_hour"], kept["currency"]) == (2.5, "EUR")
+    asked.hosts.remove("box", clean=False)
+
+
 def test_the_hosts_own_memory_counts_without_a_wish(asked: Client) -> None:
     found = asked.estimate(spec_of(demo.MODEL, launch={"devices": "cpu"}))
     report = asked.hardware()
