@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from luthier.trainers.engine.memory import (
     read_adjustments,
 )
 from luthier.trainers.engine.outcome import RestartRequested, exit_code_of, run_to_the_end
-from luthier.trainers.engine.stopping import StopWatch
+from luthier.trainers.engine.stopping import StopRequested, StopWatch
 from luthier.trainers.errors import LuthierError, SpecError, TrainingError
 from luthier.trainers.events import DoneEvent, ErrorEvent, EventWriter, read_events
 from luthier.trainers.run_folder import AttemptFolder, write_json
@@ -253,6 +256,29 @@ class TestOutcome:
 
             assert run_to_the_end(reporter, stop, action) == 1
             other.close()
+        assert [event.message for event in read_events(attempt.events)] == ["the cause (process 1)"]
+
+    def test_of_those_that_fail_at_once_one_speaks(self, attempt: AttemptFolder) -> None:
+        together = threading.Barrier(8)
+
+        def fail(reporter: Reporter) -> None:
+            together.wait()
+            reporter.fail(ErrorEvent(type="ValueError", message="the cause"))
+
+        with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+            reporters = [stack.enter_context(Reporter(attempt)) for _ in range(8)]
+            list(pool.map(fail, reporters))
+        assert len(read_events(attempt.events)) == 1
+
+    def test_the_launchers_signal_after_a_failure_is_no_stop(self, attempt: AttemptFolder) -> None:
+        with StopWatch(attempt) as stop, Reporter(attempt) as reporter:
+            with Reporter(attempt) as other:
+                other.fail(ErrorEvent(type="SpecError", message="the cause (process 1)"))
+
+            def action() -> None:
+                raise StopRequested(3)
+
+            assert run_to_the_end(reporter, stop, action) == 2
         assert [event.message for event in read_events(attempt.events)] == ["the cause (process 1)"]
 
     def test_an_error_of_an_earlier_start_does_not_silence(self, attempt: AttemptFolder) -> None:

@@ -128,8 +128,8 @@ class TestFigures:
         scores = np.arange(len(rows)) % 7 / 6
         found = measuring.score_figures(scores, similar)
         theirs = evaluation.EmbeddingSimilarityEvaluator(first, second, scores.tolist())(model)
-        assert theirs["spearman_cosine"] == pytest.approx(found["spearman"], abs=1e-6)
-        assert theirs["pearson_cosine"] == pytest.approx(found["pearson"], abs=1e-6)
+        assert theirs["spearman_cosine"] == pytest.approx(found["spearman"], abs=1e-4)
+        assert theirs["pearson_cosine"] == pytest.approx(found["pearson"], abs=1e-4)
 
         other = measuring.similarities(model.encode(first), model.encode(third))
         theirs = evaluation.TripletEvaluator(first, second, third)(model)

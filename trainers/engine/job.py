@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,11 +71,19 @@ class Reporter:
         """Append one event from whichever process knows it."""
         self._writer.write(event)
 
-    def failed_already(self) -> bool:
-        """Whether a process has said why the run ends since this one began.
+    def fail(self, error: ErrorEvent) -> None:
+        """Say why the run ends, unless another process has.
 
-        When one process fails, the others fail too, with errors that say nothing of the cause.
+        When one process fails, the others fail too: with the same error at the same moment, or
+        with one that says nothing of the cause.
         """
+        with self._path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not self.failed_already():
+                self._writer.write(error)
+
+    def failed_already(self) -> bool:
+        """Whether a process has said why the run ends since this one began."""
         events = read_events(self._path)[self._seen :]
         return any(isinstance(event, ErrorEvent) for event in events)
 

@@ -53,6 +53,9 @@ def run_to_the_end(reporter: Reporter, stop: StopWatch, action: Callable[[], Res
             return _report_failure(reporter, error)
         # A process that leaves on request takes the connections of the others with it.
         result = Result(step=0, stopped=True)
+    if result.stopped and reporter.failed_already():
+        # The launcher ends the others by the same signal once one process has failed.
+        return exit_code_of(reporter.attempt)
     reporter.emit(
         DoneEvent(
             stopped=result.stopped,
@@ -78,10 +81,8 @@ def exit_code_of(attempt: AttemptFolder) -> int:
 
 
 def _report_failure(reporter: Reporter, error: Exception) -> int:
-    code = error.exit_code if isinstance(error, LuthierError) else 1
-    if not reporter.failed_already():
-        reporter.emit_from_any(describe(error))
-    return code
+    reporter.fail(describe(error))
+    return error.exit_code if isinstance(error, LuthierError) else 1
 
 
 def describe(error: Exception) -> ErrorEvent:
