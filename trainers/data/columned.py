@@ -113,21 +113,19 @@ def read_columned(spec: RunSpec) -> ColumnedFindings:
     return findings
 
 
-def add_lengths(findings: ColumnedFindings, measure: Lengths, limit: int | None, key: str) -> None:
+def add_lengths(findings: ColumnedFindings, measure: Lengths, limit: int, key: str) -> None:
     """Put token lengths into the findings, with a warning about rows that will be cut.
 
     Args:
         findings: of rows that can be trained on.
         measure: the length of each record in tokens.
-        limit: the longest that is kept; None: nothing is cut.
+        limit: the longest that is kept whole.
         key: the setting that raises the limit.
     """
     for name, split in findings.splits.items():
         records = findings.records(name)
         lengths = measure(records)
         split.lengths = checks.length_report(lengths, "tokens")
-        if limit is None:
-            continue
         places = [r.where for r, length in zip(records, lengths, strict=True) if length > limit]
         split.too_long = len(places)
         findings.warnings += checks.too_long(places, len(records), limit, key)

@@ -71,12 +71,11 @@ class ColumnTask(Generic[S]):
         """Remember what the rows say about the model: class names, number of targets, ..."""
 
     def token_lengths(self, records: Sequence[Record]) -> Sequence[int] | None:
-        """The length of each record in tokens, uncut; None where that means nothing."""
-        return None
+        """The length of each record in tokens, uncut; None where that means nothing.
 
-    def length_limit(self) -> tuple[int | None, str]:
-        """The longest record that is kept whole, and the setting that says so."""
-        return None, "training.max_length"
+        What is longer than ``training.max_length`` is cut.
+        """
+        return None
 
     def warnings(self, found: ColumnedFindings) -> Iterable[Problem]:
         """What else there is to say of the rows once the processor is there."""
@@ -185,11 +184,9 @@ def _checked_rows(task: ColumnTask[Any]) -> ColumnedFindings:
     if found.problems:
         raise DataError(found.problems)
     task.learn(found)
-    limit, key = task.length_limit()
-    for split in list(found.splits):
-        if task.token_lengths(found.records(split)[:1]) is None:
-            break
-    else:
+    if all(task.token_lengths(found.records(split)[:1]) is not None for split in found.splits):
+        settings: Any = job.spec.training
+        limit, key = settings.max_length, "training.max_length"
         add_lengths(found, lambda records: task.token_lengths(records) or [], limit, key)
     found.warnings += task.warnings(found)
     report = found.report()

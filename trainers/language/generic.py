@@ -20,7 +20,7 @@ from ..tasks.llm_generic import GenericSpec
 from .collating import Collator
 from .pipeline import Parts, run_language_model
 from .rows import Row
-from .weights import WEIGHTS, count_weighted, target_weights
+from .weights import WEIGHTS, WeightedTrainer, target_weights
 
 
 def train(job: Job[TextSpec]) -> Result:
@@ -123,24 +123,8 @@ class GenericTrainer(RunTrainer, Trainer):
         super().log(logs, start_time)
 
 
-class WeightedGenericTrainer(GenericTrainer):
+class WeightedGenericTrainer(WeightedTrainer, GenericTrainer):
     """A row's tokens count in the loss by the row's weight."""
-
-    # The loss below is divided by the weights of the whole step.
-    loss_is_scaled_for_ga = True
-
-    def _set_signature_columns_if_needed(self) -> None:
-        super()._set_signature_columns_if_needed()
-        if WEIGHTS not in self._signature_columns:
-            self._signature_columns.append(WEIGHTS)
-
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
-        if not batch_samples:
-            return None
-        count = count_weighted(batch_samples).to(device)
-        if self.args.average_tokens_across_devices and self.args.world_size > 1:
-            count = self.accelerator.gather(count).sum()
-        return count
 
     def _loss(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any) -> Any:
         labels = inputs.pop("labels")

@@ -26,3 +26,25 @@ def count_weighted(batches: list[dict[str, Any]]) -> torch.Tensor:
     return torch.stack(
         [target_weights(batch[WEIGHTS], batch["labels"]).sum() for batch in batches]
     ).sum()
+
+
+class WeightedTrainer:
+    """Mixed into a trainer, before it, whose loss divides by the weights of the whole step."""
+
+    loss_is_scaled_for_ga = True
+    accelerator: Any
+    args: Any
+    _signature_columns: list[str]
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()  # type: ignore[misc]  # the trainer's
+        if WEIGHTS not in self._signature_columns:
+            self._signature_columns.append(WEIGHTS)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+        if not batch_samples:
+            return None
+        count = count_weighted(batch_samples).to(device)
+        if self.args.average_tokens_across_devices and self.args.world_size > 1:
+            count = self.accelerator.gather(count).sum()
+        return count

@@ -56,9 +56,6 @@ class SentenceTask(ColumnTask[S]):
                 longest = [max(pair) for pair in zip(longest, map(len, found), strict=True)]
         return longest
 
-    def length_limit(self) -> tuple[int, str]:
-        return self.spec.training.max_length, "training.max_length"
-
     def load_model(self, setup: Setup) -> Any:
         self.model = load_embedder(self.spec, setup)
         # Texts are trained on as they are given, and so they are to be used.

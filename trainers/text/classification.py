@@ -11,7 +11,7 @@ from ..engine.column_task import run_column_task
 from ..engine.job import Job, Result
 from ..predicting.models import ModelPredictor
 from ..tasks.text_classification import TextClassificationSpec
-from .encoding import TextCollator, encode_texts, text_lengths
+from .encoding import TextCollator, TextTask
 
 
 def train(job: Job[TextClassificationSpec]) -> Result:
@@ -19,21 +19,11 @@ def train(job: Job[TextClassificationSpec]) -> Result:
     return run_column_task(job, Classification)
 
 
-class Classification(ClassTask[TextClassificationSpec]):
+class Classification(TextTask[TextClassificationSpec], ClassTask[TextClassificationSpec]):
     """Texts and their classes."""
 
-    def token_lengths(self, records: Sequence[Record]) -> Sequence[int]:
-        return text_lengths(self.processor, records)
-
-    def length_limit(self) -> tuple[int, str]:
-        return self.spec.training.max_length, "training.max_length"
-
-    def model_options(self) -> dict[str, Any]:
-        return {**super().model_options(), "pad_token_id": self.processor.pad_token_id}
-
     def encode(self, records: Sequence[Record], *, training: bool) -> Any:
-        labels = self.encoded_labels(records)
-        return encode_texts(self.processor, records, self.spec.training.max_length, labels)
+        return self.with_labels(records, self.encoded_labels(records))
 
     def collator(self) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
         return TextCollator(self.processor, self.label_type)

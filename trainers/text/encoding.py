@@ -9,6 +9,7 @@ import torch
 from datasets import Dataset
 
 from ..data.records import Record
+from ..engine.column_task import ColumnTask, S
 
 
 def text_columns(records: Sequence[Record]) -> tuple[list[str], list[str] | None]:
@@ -19,24 +20,25 @@ def text_columns(records: Sequence[Record]) -> tuple[list[str], list[str] | None
     return texts, [record.values.get("text_pair", "") for record in records]
 
 
-def text_lengths(tokenizer: Any, records: Sequence[Record]) -> list[int]:
-    """The length of each row in tokens, uncut."""
-    if not records:
-        return []
-    texts, pairs = text_columns(records)
-    encoded = tokenizer(texts, pairs, truncation=False, verbose=False)
-    return [len(ids) for ids in encoded["input_ids"]]
+class TextTask(ColumnTask[S]):
+    """What tasks share that say something of a text, or of a pair of them, as a whole."""
 
+    def token_lengths(self, records: Sequence[Record]) -> Sequence[int]:
+        if not records:
+            return []
+        texts, pairs = text_columns(records)
+        encoded = self.processor(texts, pairs, truncation=False, verbose=False)
+        return [len(ids) for ids in encoded["input_ids"]]
 
-def encode_texts(
-    tokenizer: Any, records: Sequence[Record], length: int, labels: Sequence[Any] | None
-) -> Dataset:
-    """The rows as token ids, cut, with their labels."""
-    texts, pairs = text_columns(records)
-    columns = dict(tokenizer(texts, pairs, truncation=True, max_length=length))
-    if labels is not None:
-        columns["labels"] = list(labels)
-    return Dataset.from_dict(columns)
+    def model_options(self) -> dict[str, Any]:
+        return {**super().model_options(), "pad_token_id": self.processor.pad_token_id}
+
+    def with_labels(self, records: Sequence[Record], labels: Sequence[Any]) -> Dataset:
+        """The rows as token ids, cut, with their labels."""
+        texts, pairs = text_columns(records)
+        settings: Any = self.spec.training
+        columns = self.processor(texts, pairs, truncation=True, max_length=settings.max_length)
+        return Dataset.from_dict({**columns, "labels": list(labels)})
 
 
 class TextCollator:

@@ -13,7 +13,7 @@ from ..engine.job import Job, Result
 from ..engine.number_task import NumberTask, number_answers
 from ..predicting.models import ModelPredictor
 from ..tasks.text_regression import TextRegressionSpec
-from .encoding import TextCollator, encode_texts, text_lengths
+from .encoding import TextCollator, TextTask
 
 
 def train(job: Job[TextRegressionSpec]) -> Result:
@@ -21,21 +21,11 @@ def train(job: Job[TextRegressionSpec]) -> Result:
     return run_column_task(job, Regression)
 
 
-class Regression(NumberTask[TextRegressionSpec]):
+class Regression(TextTask[TextRegressionSpec], NumberTask[TextRegressionSpec]):
     """Texts and their numbers."""
 
-    def token_lengths(self, records: Sequence[Record]) -> Sequence[int]:
-        return text_lengths(self.processor, records)
-
-    def length_limit(self) -> tuple[int, str]:
-        return self.spec.training.max_length, "training.max_length"
-
-    def model_options(self) -> dict[str, Any]:
-        return {**super().model_options(), "pad_token_id": self.processor.pad_token_id}
-
     def encode(self, records: Sequence[Record], *, training: bool) -> Any:
-        numbers = self.encoded_numbers(records)
-        return encode_texts(self.processor, records, self.spec.training.max_length, numbers)
+        return self.with_labels(records, self.encoded_numbers(records))
 
     def collator(self) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
         return TextCollator(self.processor, torch.float32)

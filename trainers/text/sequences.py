@@ -49,9 +49,6 @@ class Sequences(WritingTask[Seq2SeqSpec]):
             return []
         return [len(ids) for ids in self.processor(texts, verbose=False)["input_ids"]]
 
-    def length_limit(self) -> tuple[int, str]:
-        return self.spec.training.max_length, "training.max_length"
-
     def warnings(self, found: ColumnedFindings) -> Iterator[Problem]:
         limit = self.spec.training.max_target_length
         for split in found.splits:

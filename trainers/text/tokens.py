@@ -63,9 +63,6 @@ class TokenClassification(ColumnTask[TokenClassificationSpec]):
     def token_lengths(self, records: Sequence[Record]) -> Sequence[int]:
         return [len(ids) for ids in self._encoding(records, cut=False)["input_ids"]]
 
-    def length_limit(self) -> tuple[int, str]:
-        return self.spec.training.max_length, "training.max_length"
-
     def model_options(self) -> dict[str, Any]:
         return {
             "num_labels": len(self.names),

@@ -54,9 +54,6 @@ class PictureTask(WritingTask[S]):
         talks = self.talks
         return [(talks.prompt_length(r.values), len(talks.answer(r.values))) for r in records]
 
-    def length_limit(self) -> tuple[int, str]:
-        return self.spec.training.max_length, "training.max_length"
-
     def adapted(self, model: Any) -> Any:
         self.keeps_few = _KEEP in inspect.signature(model.forward).parameters
         config = model.generation_config
