@@ -168,11 +168,12 @@ class Agent:
         chats = ChatSessions(
             self._home,
             self._settings,
-            runs.detail_now,
+            runs.detail,
+            runs.leases,
             list_runs=runs.runs,
             place=partial(place_on, hosts),
         )
-        predictors = Predictors(self._home, self._settings)
+        predictors = Predictors(self._home, self._settings, runs.leases)
         services = Services(
             home=self._home,
             settings=self._settings,

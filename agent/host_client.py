@@ -22,7 +22,7 @@ from .models import (
     SetupRequest,
 )
 
-Secrets = Mapping[Literal["passphrase", "password"], Mapping[str, str]]
+Secrets = Mapping[Literal["passphrase", "password", "answer"], Mapping[str, str]]
 
 
 class HostClient:
@@ -74,7 +74,8 @@ class HostClient:
         Args:
             name: which host.
             accept: fingerprints of host keys to trust from now on.
-            secrets: passphrases by key file and passwords by account; kept in memory only.
+            secrets: passphrases by key file, passwords and answers by account; passphrases and
+                passwords are kept in memory only, answers not at all.
             agent_socket: the ssh-agent to ask.
         """
         body = HostAnswers.model_validate(

@@ -28,6 +28,7 @@ from .bindings import bindings, load_profile, normal_keys
 from .glyphs import AsciiFilter, choose
 from .keys import TABLE
 from .link import Away, Connected, Link, News
+from .outcomes import Outcomes
 from .screens.base import ALL, LuthierScreen
 from .settings import InterfaceSettings
 from .state import ClientState, Topic
@@ -59,6 +60,7 @@ class LuthierApp(App[None]):
         state: what is known of the agent.
         interface: the person's choices.
         glyphs: the characters to draw with.
+        outcomes: how the results of tasks are used.
     """
 
     CSS_PATH = "styles/app.tcss"
@@ -72,6 +74,7 @@ class LuthierApp(App[None]):
         super().__init__()
         self.home = home
         self.state = ClientState()
+        self.outcomes = Outcomes(lambda: self.call_later(self._outcomes_known))
         self.animation_level = "none"
         for theme in themes.OWN:
             self.register_theme(theme)
@@ -220,14 +223,16 @@ class LuthierApp(App[None]):
 
     def open_chat(self, run_ids: Iterable[str]) -> None:
         """Talk to the results of runs, or try the result of one that predicts."""
-        from luthier.trainers.registry import find_task
-
         runs = list(run_ids)
         first = self.state.runs.get(runs[0]) if len(runs) == 1 else None
-        if first is not None and find_task(first.task).predict:
+        if first is not None and self.outcomes.is_tried_for_sure(first.task):
             self._open("try_it", "TryScreen", first.id, first.task, fresh=True)
         else:
             self._open("chat", "ChatScreen", runs, fresh=True)
+
+    def _outcomes_known(self) -> None:
+        if self.is_running:
+            self.screen.refresh_bindings()
 
     def open_machines(self) -> None:
         """Open the machines and the queue."""

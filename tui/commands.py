@@ -62,6 +62,7 @@ class LuthierCommands(Provider):
 
     def _of_the_keys(self) -> Iterator[Command]:
         seen = set()
+        labels = self._luthier.front.labels if self._luthier.front else {}
         for key, (node, binding, enabled, _) in self.screen.active_bindings.items():
             entry = key_of(binding.id)
             section = (binding.id or "").split(".")[0]
@@ -69,7 +70,8 @@ class LuthierCommands(Provider):
                 continue
             if binding.action not in _USELESS:
                 seen.add(binding.id)
-                name = f"{entry.label.capitalize()} ({self._luthier.key_name(key)})"
+                label = labels.get(binding.id or "", entry.label)
+                name = f"{label.capitalize()} ({self._luthier.key_name(key)})"
                 run = partial(self._luthier.run_action, binding.action, node)
                 yield Command(name, entry.help, run)
 
@@ -92,7 +94,8 @@ class LuthierCommands(Provider):
             yield Command(f"Open {name}", about, partial(app.open_run, run.id), first=False)
             if run.artifact:
                 chat = partial(app.open_chat, [run.id])
-                yield Command(f"Chat with {name}", about, chat, first=False)
+                verb = "Try" if app.outcomes.is_tried(run.task) else "Chat with"
+                yield Command(f"{verb} {name}", about, chat, first=False)
 
     def _use_theme(self, name: str) -> None:
         app = self._luthier

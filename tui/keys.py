@@ -82,7 +82,7 @@ TABLE: dict[str, dict[str, Key]] = {
         "new": Key("n", "new", "new run", "Set up a new run.", 2),
         "demo": Key("d", "demo", "demo", "Start the demo run, a minute long.", 3),
         "open": Key("o", "open", "open", "Open the run with its charts and log."),
-        "chat": Key("t", "chat", "chat", "Talk to the model that came out.", 3),
+        "chat": Key("t", "chat", "chat", "Talk to what came out, or try it.", 3),
         "compare": Key("c", "compare", "compare", "Compare the marked runs, two to eight.", 4),
         "stop": Key("x", "stop", "stop", "Stop the runs after a checkpoint.", 5),
         "stop_now": Key("X", "stop_now", "stop now", "Stop the runs at once, no checkpoint."),
@@ -109,6 +109,10 @@ TABLE: dict[str, dict[str, Key]] = {
         "set_up_host": Key("s", "set_up_host", "set up", "Give it a Python that trains.", 4),
         "remove_host": Key("D", "remove_host", "remove", "Forget the machine and clean it."),
         "host_shell": Key("exclamation_mark", "host_shell", "shell", "Open a shell there."),
+    },
+    "tasks": {
+        "filter": Key("slash", "filter", "filter", "Show only tasks that match some words.", 2),
+        "to_list": Key("down,ctrl+j", "to_list", "list", "From the words to the tasks.", 2),
     },
     "form": {
         "launch": Key("L", "launch", "launch", "Check the run and start it, or queue it.", 1),
@@ -193,7 +197,7 @@ TABLE: dict[str, dict[str, Key]] = {
         "filter": Key("slash", "filter", "search", "Show only what matches some words.", 8),
     },
     "learn": {
-        "guide": Key("s", "guide", "guide", "Answer five questions and get a plan.", 1),
+        "guide": Key("s", "guide", "guide", "Answer six questions and get a plan.", 1),
         "topics": Key("t", "topics", "topics", "Go to the list of topics.", 2),
         "try": Key("n", "new_run", "new run", "Set up a new run.", 3),
         "filter": Key("slash", "filter", "search", "Show only topics that match some words.", 4),
@@ -204,7 +208,7 @@ TABLE: dict[str, dict[str, Key]] = {
         "stop": Key("x", "stop", "stop", "Stop the run after a checkpoint.", 4),
         "stop_now": Key("X", "stop_now", "stop now", "Stop the run at once, no checkpoint."),
         "resume": Key("r", "resume", "resume", "Go on with the run from its checkpoint.", 4),
-        "chat": Key("t", "chat", "chat", "Talk to the model that came out.", 5),
+        "chat": Key("t", "chat", "chat", "Talk to what came out, or try it.", 5),
         "copy": Key("y", "copy", "copy", "Copy what is shown: values, text, spec or path."),
         "export": Key("e", "export", "export", "Copy the command that exports the result.", 6),
         "previous_tab": Key("left_square_bracket", "tab(-1)", "tab before", "To the tab before."),
@@ -252,6 +256,10 @@ TABLE: dict[str, dict[str, Key]] = {
     "samples": {
         "previous": Key("left,h", "prompt(-1)", "prompt before", "To the prompt before.", 2),
         "next": Key("right,l", "prompt(1)", "next prompt", "To the next prompt.", 1),
+    },
+    "reports": {
+        "left": Key("left,h", "sideways(-1)", "columns before", "See the columns before."),
+        "right": Key("right,l", "sideways(1)", "more columns", "See columns that do not fit.", 1),
     },
     "files": {
         "close": Key("escape,q,backspace", "close_file", "files", "Back to the list.", 1),

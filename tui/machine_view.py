@@ -129,14 +129,16 @@ def users_cell(device: Device, runs: Mapping[str, Run]) -> Cell:
     """Who has the device: our runs, or else people whom we do not know."""
     if not device.ready:
         return Cell("not ready", "bad")
-    if device.others and not device.runs:
-        return Cell(", ".join(map(printable, device.others)), "warning")
+    strangers = [printable(each) for each in (*device.guests, *device.others)]
+    if strangers and not device.runs:
+        return Cell(", ".join(strangers), "warning" if device.others else "accent")
     names = [printable(runs[each].name or each) if each in runs else each for each in device.runs]
     free = device.slots - len(names)
     if not names:
         return Cell("free" if device.slots == 1 else f"{free} free", "good")
     shared = f" ({free} of {device.slots} free)" if device.slots > 1 else ""
-    return Cell(", ".join(names) + shared, "accent")
+    guests = list(map(printable, device.guests))
+    return Cell(", ".join([*names, *guests]) + shared, "accent")
 
 
 def _bar(value: float | None, total: float | None, width: int, glyphs: Glyphs) -> Cell:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.agent.models import PredictRequest
 from luthier.agent.text import one_line
+from luthier.trainers.data.files import READERS
+from luthier.trainers.data.image_folders import pictures
 from luthier.trainers.errors import LuthierError
 from luthier.trainers.registry import Inputs
 
@@ -29,26 +31,70 @@ def examples(client: Client, run: str, inputs: Inputs) -> list[dict[str, str]]:
     report = json.loads(b"".join(client.download(run, "preflight.json")))
     rows = report.get("sample_inputs", [])
     wanted = (*inputs.roles, *inputs.optional)
-    return [{role: as_text(row[role]) for role in wanted if role in row} for row in rows]
+    return [{role: _field(row[role]) for role in wanted if role in row} for row in rows]
 
 
-def predict(client: Client, run: str, inputs: Inputs, values: Mapping[str, str]) -> dict[str, Any]:
-    """The prediction for one input. Raises LuthierError when there is none."""
-    row = inputs.from_here({role: text for role, text in values.items() if text.strip()})
-    missing = [role for role in inputs.roles if role not in row]
-    if missing:
-        raise LuthierError(f"Write the {missing[0]} first.")
-    for chunk in client.predict(run, PredictRequest(rows=[row])):
+def _field(value: Any) -> str:
+    """A value as it is written into a field; several pictures as JSON."""
+    several = isinstance(value, list) and any(Path(str(each)).is_absolute() for each in value)
+    return json.dumps(value) if several else as_text(value)
+
+
+Predicted = list[tuple[dict[str, str], dict[str, Any]]]
+"""Inputs as texts by role, with what the model says about each."""
+
+
+def predict(client: Client, run: str, inputs: Inputs, values: Mapping[str, str]) -> Predicted:
+    """The predictions for what the fields hold. Raises LuthierError when there are none.
+
+    A field for a picture takes a folder or a table of pictures too, and a JSON list: several
+    pictures of one row where the task has other parts, several rows where it has not.
+    """
+    request = request_for(inputs, {role: text for role, text in values.items() if text.strip()})
+    found: Predicted = []
+    for chunk in client.predict(run, request):
         if chunk.prediction is not None:
-            return chunk.prediction
-        if chunk.finish is not None:
+            shown = {role: as_text(value) for role, value in chunk.input.items()}
+            found.append((shown, chunk.prediction))
+        elif chunk.finish is not None and (chunk.finish != "done" or not found):
             raise LuthierError(chunk.error or "There was no prediction.")
+        elif chunk.finish is not None:
+            return found
     raise LuthierError("The prediction broke off.")
 
 
-def _whole(inputs: Inputs, text: str) -> str:
-    """A picture's path from the root: whoever predicts works in another folder."""
-    return str(Path(text.strip()).expanduser().absolute()) if inputs.kind == "image" else text
+def request_for(inputs: Inputs, values: dict[str, str]) -> PredictRequest:
+    """What the agent is asked for those values by role. Raises LuthierError when some lack."""
+    missing = [role for role in inputs.roles if role not in values]
+    if missing:
+        raise LuthierError(f"Write the {missing[0]} first.")
+    if inputs.kind != "image":
+        return PredictRequest(rows=[values])
+    role = inputs.roles[0]
+    path = Path(values[role].strip()).expanduser()
+    if path.suffix.lower() in READERS and path.is_file():
+        return PredictRequest(input=str(path.absolute()))
+    held = _pictures(path, values[role])
+    alone = len((*inputs.roles, *inputs.optional)) == 1
+    one_row: list[Any] = [held if len(held) > 1 else held[0]]
+    each_row = held if alone or path.is_dir() else one_row
+    return PredictRequest(rows=[inputs.from_here({**values, role: it}) for it in each_row])
+
+
+def _pictures(path: Path, text: str) -> list[str]:
+    """The pictures that a field names. Raises LuthierError when it names none."""
+    if path.is_dir():
+        found = sorted(str(each) for each in pictures(path, deep=True))
+    elif text.lstrip().startswith("["):
+        try:
+            found = [str(each) for each in json.loads(text)]
+        except ValueError as error:
+            raise LuthierError("The list of pictures is not valid JSON.") from error
+    else:
+        found = [text.strip()]
+    if not found:
+        raise LuthierError(f"{path} has no pictures in it.")
+    return found
 
 
 def prediction_lines(values: Mapping[str, str], prediction: Mapping[str, Any]) -> list[Line]:

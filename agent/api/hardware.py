@@ -19,6 +19,11 @@ async def hardware(
     parts: Annotated[Services, Depends(services)],
     host: Annotated[str, Query(description="Which host.")] = LOCAL,
 ) -> HostReport:
-    """Processor, memory, disk and accelerators now, and which runs hold which device."""
+    """Processor, memory, disk and accelerators now, and who holds which device."""
     found = parts.hosts.get(host) if host == LOCAL else parts.hosts.known(host)
-    return await asyncio.to_thread(found.report, parts.runs.holders(host))
+    report = await asyncio.to_thread(found.report, parts.runs.holders(host))
+    guests = parts.runs.leases.guests(host)
+    devices = [
+        device.model_copy(update={"guests": guests.get(device.id, [])}) for device in report.devices
+    ]
+    return report.model_copy(update={"devices": devices})

@@ -96,7 +96,12 @@ async def connect_host(host: Known, answers: HostAnswers, parts: Parts) -> HostC
         await asyncio.to_thread(host.reach, answers.accept, answers.secrets, answers.agent_socket)
     except DecisionNeededError as error:
         need = HostNeed(
-            kind=error.kind, what=error.what, message=str(error), fingerprint=error.fingerprint
+            kind=error.kind,
+            what=error.what,
+            message=str(error),
+            fingerprint=error.fingerprint,
+            prompt=error.prompt,
+            shown=error.shown,
         )
     return HostConnection(host=_info(parts, host.name), need=need)
 

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/runs/{run_id}", tags=["results"])
 
 
 async def _found(run_id: RunId, parts: Parts) -> RunDetail:
-    return parts.runs.detail_now(run_id)
+    return await parts.runs.detail(run_id)
 
 
 async def _chunks(

@@ -46,8 +46,8 @@ class Plan:
         adapters: what to load onto it, the one that was asked for last at the end.
         host: where the worker runs.
         send_token: whether it may have the person's hub token there.
-        devices: where to load it, such as ``("cpu",)`` or ``("cuda:0",)``; empty: the worker
-            takes a GPU when there is one.
+        devices: where to load it at best, such as ``("cpu",)`` or ``("cuda:0",)``; empty: a GPU
+            where there is one.
         offline: open no connection.
         exclusive: the id of the run whose adapter changes the base weights; empty for others.
         questions: prompts from the runs' own data.
@@ -72,6 +72,18 @@ class Plan:
         own = [] if self.exclusive else [self.own_voice]
         return own + [adapter.name for adapter in self.adapters]
 
+    @property
+    def title(self) -> str:
+        """Who answers by default, in a word."""
+        voice = self.adapters[-1].name if self.adapters else self.own_voice
+        path = self.model.name_or_path
+        return voice if voice != BASE else Path(path).name if path.startswith("/") else path
+
+    @property
+    def device_kind(self) -> str:
+        """Such as cuda; empty where the plan names no devices."""
+        return self.devices[0].partition(":")[0] if self.devices else ""
+
     def fits(self, other: Plan) -> bool:
         """Whether one worker can serve both."""
         adapters = {*self.adapters, *other.adapters}
@@ -79,7 +91,7 @@ class Plan:
             (self.model, self.own_voice, self.version, self.exclusive)
             == (other.model, other.own_voice, other.version, other.exclusive)
             and self.host == other.host
-            and (self.devices == other.devices or not self.devices or not other.devices)
+            and (not self.devices or not other.devices or self.device_kind == other.device_kind)
             # peft takes one kind of adapter on a model, and a name stands for one adapter.
             and len({adapter.kind for adapter in adapters}) <= 1
             and len({adapter.name for adapter in adapters}) == len(adapters)

@@ -79,6 +79,10 @@ class WorkerProcess:
         """Why it ended, in one sentence; empty while it lives."""
         return self._reason if self.gone else ""
 
+    def when_gone(self, call: Callable[[], None]) -> None:
+        """Call once the process has ended."""
+        self._reader.add_done_callback(lambda _: call())
+
     def memory(self) -> int | None:
         """Resident bytes; None once it has ended, or on another host."""
         return self._pipe.memory()

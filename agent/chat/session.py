@@ -26,6 +26,8 @@ from luthier.trainers.errors import LuthierError
 from luthier.trainers.spec import ModelSection
 
 from ..api.errors import ApiError
+from ..leasing import Lease, Leases, Wish
+from ..leasing.need import memory_need
 from ..models import (
     BatchReply,
     BatchRequest,
@@ -48,9 +50,12 @@ class Session:
     One client at a time is answered; the others wait in the order in which they came.
     """
 
-    def __init__(self, chat_id: str, plan: Plan, log: Path, place: Place) -> None:
+    def __init__(self, chat_id: str, plan: Plan, log: Path, place: Place, leases: Leases) -> None:
         self.id = chat_id
         self._place = place
+        self._leases = leases
+        self._lease: Lease | None = None
+        self._leaving = False
         self.plan = plan
         self.log = log
         self._worker: WorkerProcess | None = None
@@ -81,6 +86,11 @@ class Session:
     def pid(self) -> int | None:
         """The worker's process id, while there is one."""
         return self._worker.pid if self._alive and self._worker else None
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices that its worker has."""
+        return self._lease.devices if self._lease and self._alive else ()
 
     @property
     def _alive(self) -> bool:
@@ -151,16 +161,12 @@ class Session:
         except (LuthierError, OSError) as error:
             self._error = str(error)
         self._used_at = time.monotonic()
+        if self._leaving and not self._users:
+            await self._go("The chat made room for a run.")
 
     async def _start(self) -> WorkerProcess:
         self._loaded, self._refused, self._error = [], {}, ""
-        pipe = await self._place.start(
-            self.plan.devices,
-            offline=self.plan.offline,
-            token=self.plan.send_token,
-            log=self.log,
-        )
-        self._worker = worker = WorkerProcess(pipe)
+        self._worker = worker = await self._started()
         if self._closed:
             await self._end_worker(_CLOSED)
         reply = await worker.ask(
@@ -176,6 +182,34 @@ class Session:
             self._device = reply.device
             self._loaded.append(self.plan.own_voice)
         return worker
+
+    async def _started(self) -> WorkerProcess:
+        """A process on a device of its own, which comes back when the process has ended."""
+        self._leaving = False
+        self._lease = lease = await self._leases.take(self, await self._wish())
+        try:
+            pipe = await self._place.start(
+                lease.devices,
+                offline=self.plan.offline,
+                token=self.plan.send_token,
+                log=self.log,
+            )
+        except BaseException:
+            lease.give_back()
+            raise
+        worker = WorkerProcess(pipe)
+        worker.when_gone(lease.give_back)
+        return worker
+
+    async def _wish(self) -> Wish:
+        plan, spread = self.plan, self.plan.model.device_map == "auto"
+        return Wish(
+            f"chat {self.id} with {plan.title}",
+            plan.host,
+            plan.devices,
+            count=max(1, len(plan.devices)) if spread else 1,
+            need=await asyncio.to_thread(memory_need, plan.model),
+        )
 
     async def _model(self) -> ModelSection:
         """The model section, its paths as they are where the worker is."""
@@ -275,7 +309,11 @@ class Session:
             # lost while others waited for their turn is started anew once.
             await self._ready(voice)
             async with self._turn:
-                yield await self._ready(voice)
+                try:
+                    yield await self._ready(voice)
+                finally:
+                    if self._leaving:
+                        await self._go("The chat made room for a run.")
         except WorkerLostError as error:
             raise ApiError(503, str(error)) from error
         finally:
@@ -298,8 +336,19 @@ class Session:
 
     async def sleep(self) -> None:
         """Give the memory back; the next request loads again."""
+        await self._go("The chat was idle and gave its memory back.")
+
+    async def leave(self) -> bool:
+        """See Guest: at once when nobody is being answered, else after that answer."""
+        if self._preparing or self._turn.locked():
+            self._leaving = True
+            return False
+        await self._go("The chat made room for a run.")
+        return True
+
+    async def _go(self, reason: str) -> None:
         self._wanted.clear()
-        await self._end_worker("The chat was idle and gave its memory back.")
+        await self._end_worker(reason)
 
     async def close(self) -> None:
         """Give the memory back for good; whoever waits for an answer hears that."""
@@ -310,6 +359,7 @@ class Session:
     async def _end_worker(self, reason: str) -> None:
         # Forgotten first, so that a request that comes meanwhile starts a worker of its own.
         worker, self._worker, self._error = self._worker, None, ""
+        self._leaving = False
         if worker:
             await worker.end(reason)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from ..api.errors import ApiError
+from ..leasing import CPU, Leases
 from ..models import Chat, OpenChatRequest, Run, RunDetail
 from ..paths import Home
 from ..settings import Settings
@@ -28,6 +30,7 @@ class ChatSessions:
         home: worker logs lie in its folder ``chats``.
         settings: the idle time and whether the agent is offline.
         find_run: the run of an id, unique prefix or unique name; raises ApiError.
+        leases: gives devices to workers.
         list_runs: every run, for the list of models; none are listed without it.
         place: where workers of a host run; everywhere is here without it.
 
@@ -38,7 +41,8 @@ class ChatSessions:
         self,
         home: Home,
         settings: Settings,
-        find_run: Callable[[str], RunDetail],
+        find_run: Callable[[str], Awaitable[RunDetail]],
+        leases: Leases,
         *,
         list_runs: Callable[[], Sequence[Run]] = tuple,
         place: Callable[[str], Place] = lambda host: LocalPlace(),
@@ -47,6 +51,7 @@ class ChatSessions:
         self.list_runs = list_runs
         self._folder = home.path / "chats"
         self._settings = settings
+        self._leases = leases
         self._place = place
         self._sessions: dict[str, Session] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
@@ -64,7 +69,7 @@ class ChatSessions:
 
         Raises like open.
         """
-        run = self.find_run(run_id)
+        run = await self.find_run(run_id)
         offline = self._settings.offline
         plan = await asyncio.to_thread(plan_runs, [run], offline=offline)
         if base and BASE not in plan.voices:
@@ -98,15 +103,17 @@ class ChatSessions:
         if request.runs and request.model:
             raise ApiError(422, "Name runs or a model, not both.")
         if request.model:
-            return plan_model(request.model, offline=offline)
-        if not request.runs:
+            plan = plan_model(request.model, offline=offline)
+        elif request.runs:
+            runs = {run.id: run for run in [await self.find_run(name) for name in request.runs]}
+            plan = await asyncio.to_thread(plan_runs, [*runs.values()], offline=offline)
+        else:
             raise ApiError(422, "Name the runs or the model to chat with.")
-        runs = {run.id: run for run in map(self.find_run, request.runs)}
-        return await asyncio.to_thread(plan_runs, [*runs.values()], offline=offline)
+        return replace(plan, devices=CPU) if request.cpu else plan
 
     def _session(self, plan: Plan) -> tuple[Session, bool]:
         for session in self._sessions.values():
-            if session.plan.fits(plan):
+            if session.plan.fits(plan) and (plan.devices != CPU or session.devices in ((), CPU)):
                 session.want(plan)
                 return session, False
         return self._new(plan), True
@@ -116,7 +123,7 @@ class ChatSessions:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_old_logs()
         log = self._folder / f"{chat_id}.log"
-        session = Session(chat_id, plan, log, self._place(plan.host))
+        session = Session(chat_id, plan, log, self._place(plan.host), self._leases)
         self._sessions[chat_id] = session
         self._watchers[chat_id] = asyncio.create_task(self._watch(session))
         session.want(plan)

@@ -63,5 +63,7 @@ def _secret(here: Invocation, need: HostNeed) -> str:
         )
     here.say(need.message)
     word = "Passphrase" if need.kind == "passphrase" else "Password"
-    secret: str = typer.prompt(f"{word} for {need.what}", hide_input=True)
+    secret: str = typer.prompt(
+        need.prompt.removesuffix(":") or f"{word} for {need.what}", hide_input=not need.shown
+    )
     return secret

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,15 +20,24 @@ if TYPE_CHECKING:
     from luthier.trainers.registry import Inputs
 
 
-def predict(here: Invocation, run: str, source: str, output: Path | None, *, force: bool) -> int:
+def predict(
+    here: Invocation,
+    run: str,
+    sources: Sequence[str],
+    output: Path | None,
+    *,
+    force: bool,
+    cpu: bool = False,
+) -> int:
     """Write the predictions for an input; returns how many there are.
 
     Args:
         here: this call.
         run: the run whose result predicts.
-        source: a text, a table, a picture, a folder, or ``-`` for the lines of standard input.
+        sources: texts, tables, pictures or folders, or ``-`` alone for the lines of standard input.
         output: the file to write, put in place when it is whole; None: standard output.
         force: replace the file if there is one.
+        cpu: predict on the CPU.
 
     Raises:
         LuthierError: the input cannot be used, or the file is there.
@@ -37,7 +46,7 @@ def predict(here: Invocation, run: str, source: str, output: Path | None, *, for
     if output is not None and output.exists() and not force:
         raise LuthierError(f"{output} exists already.", hint="Choose another or --force.")
     detail = here.client.run(run)
-    request = _request(source, detail.task)
+    request = _request(sources, detail.task).model_copy(update={"cpu": cpu})
     count = 0
     with _sink(output) as sink, _Bar(here, visible=output is not None) as bar:
         for chunk in here.client.predict(detail.id, request):
@@ -57,15 +66,15 @@ def _line(chunk: PredictChunk) -> dict[str, Any]:
     return {"where": chunk.where, "input": chunk.input, "prediction": chunk.prediction}
 
 
-def _request(source: str, task: str) -> PredictRequest:
+def _request(sources: Sequence[str], task: str) -> PredictRequest:
     from luthier.trainers.registry import find_task
 
     inputs = find_task(task).inputs
-    if source != "-":
-        path = Path(source).expanduser()
-        if _is_there(path):
-            return PredictRequest(input=str(path.absolute()))
-        return PredictRequest(input=_from_here(source, inputs))
+    if "-" not in sources:
+        found = [_from_here(source, inputs) for source in sources]
+        return PredictRequest(input=found if len(found) > 1 else found[0])
+    if len(sources) > 1:
+        raise LuthierError("Standard input (-) is read alone; leave the other inputs out.")
     role = inputs.roles[0] if inputs and inputs.roles else "text"
     lines = [line.rstrip("\n") for line in sys.stdin if line.strip()]
     if not lines:
@@ -75,7 +84,10 @@ def _request(source: str, task: str) -> PredictRequest:
 
 
 def _from_here(source: str, inputs: Inputs | None) -> str:
-    """A JSON object with the paths of its pictures made whole; anything else as it is."""
+    """A path made whole, and those of pictures in a JSON object; anything else as it is."""
+    path = Path(source).expanduser()
+    if _is_there(path):
+        return str(path.absolute())
     try:
         row = json.loads(source) if source.lstrip().startswith("{") else None
     except json.JSONDecodeError:

@@ -63,19 +63,24 @@ class Estimator:
     async def exact(self, request: EstimateRequest) -> EstimateReply:
         """By the real model under fake tensors, in a worker; one at a time.
 
-        Cancelling it ends the worker. Raises LuthierError like quick.
+        Where that cannot be done the reply is the quick one, with a note that says why. Cancelling
+        it ends the worker. Raises LuthierError like quick.
         """
         at_hand = await self._situation(request)
         reply = await asyncio.to_thread(quick_reply, at_hand)
         offline = self._offline or at_hand.spec.launch.offline
         async with self._one_exact:
-            found = await exact_estimate(
-                at_hand.spec,
-                at_hand.device,
-                at_hand.lengths,
-                reply.estimate,
-                offline=offline,
-            )
+            try:
+                found = await exact_estimate(
+                    at_hand.spec,
+                    at_hand.device,
+                    at_hand.lengths,
+                    reply.estimate,
+                    offline=offline,
+                )
+            except LuthierError as error:
+                note = f"This is the quick estimate, since the exact one cannot be made: {error}"
+                return reply.model_copy(update={"notes": [*reply.notes, note]})
         return reply.model_copy(
             update={
                 "estimate": found,

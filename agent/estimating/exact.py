@@ -76,8 +76,7 @@ def _as_estimate(found: ExactEstimate, quick: MemoryEstimate) -> MemoryEstimate:
         low=int(total * _LOW),
         high=int(total * _HIGH),
         source="exact",
-        basis=f"one step of the real model with {found.rows} x {found.length:,} tokens, counted "
-        f"in {found.seconds:.0f} s",
+        basis=f"one step of the real model with {found.batch}, counted in {found.seconds:.0f} s",
         peak=f"{found.at.phase} pass: {found.at.operation}{place}"
         if found.at.phase != "optimizer"
         else f"the optimizer's step: {found.at.operation}",

@@ -60,7 +60,7 @@ def command_line(pythons: Sequence[str] = ()) -> str:
     # Within single quotes bash, zsh, fish and csh agree, so none may be inside.
     script = (
         f"for p in {' '.join(candidates)}; do "
-        'if "$p" -c "import sys; sys.exit(sys.version_info < (3, 8))" 2>/dev/null; then '
+        'if "$p" -I -S -c "import sys; sys.exit(sys.version_info < (3, 8))" 2>/dev/null; then '
         'exec "$p" -I -S -c "import sys; r = sys.stdin.buffer; exec(r.read(int(r.readline())))"; '
         f"fi; done; echo {NO_PYTHON.decode()}; exit 127"
     )

@@ -14,6 +14,7 @@ from typing import Any
 from .errors import HostError, HostUnreachableError
 from .host_keys import KnownHosts
 from .login import log_in
+from .questions import Answer
 from .secrets import Secrets
 from .ssh_config import SshSettings, ssh_settings
 from .target import Target
@@ -66,8 +67,16 @@ class Connection:
             each.close()
 
 
-def connect(target: Target, known_hosts: KnownHosts, secrets: Secrets) -> Connection:
+def connect(
+    target: Target, known_hosts: KnownHosts, secrets: Secrets, answer: Answer | None = None
+) -> Connection:
     """Connect and log in, through jump hosts where the configuration says so.
+
+    Args:
+        target: where.
+        known_hosts: whose keys are trusted.
+        secrets: what this person has told.
+        answer: asks the person what a server asks; silent: what was told beforehand counts.
 
     Raises:
         HostUnreachableError: nobody answers, or the connection broke.
@@ -80,7 +89,7 @@ def connect(target: Target, known_hosts: KnownHosts, secrets: Secrets) -> Connec
         transport: Any = None
         for hop in hops:
             channel = _first_socket(hop) if transport is None else _through(transport, hop)
-            transport = _open(hop, channel, known_hosts, secrets, below)
+            transport = _open(hop, channel, known_hosts, secrets, answer or secrets.answer, below)
     except BaseException:
         for each in reversed(below):
             each.close()
@@ -106,6 +115,7 @@ def _open(
     channel: Any,
     known_hosts: KnownHosts,
     secrets: Secrets,
+    answer: Answer,
     below: list[Any],
 ) -> Any:
     """A transport over that channel, checked and logged in; it is added to ``below``."""
@@ -122,7 +132,7 @@ def _open(
         transport.start_client(timeout=_LOGIN_SECONDS)
         known_hosts.check(settings, transport.get_remote_server_key())
         transport.set_keepalive(5)
-        log_in(transport, settings, secrets)
+        log_in(transport, settings, secrets, answer)
     except (SSHException, EOFError, OSError) as error:
         reason = str(error) or "it was closed"
         raise HostUnreachableError(

@@ -40,6 +40,11 @@ class Host(ABC):
         return ""
 
     @property
+    def needs_person(self) -> bool:
+        """Whether it is unreachable until a person decides or types something."""
+        return False
+
+    @property
     def price(self) -> Price | None:
         """What its devices cost; None where nobody pays by time."""
         return None

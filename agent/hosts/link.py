@@ -152,6 +152,29 @@ class Link:
                 raise self._failure()
             return self._session
 
+    def pose(self, question: DecisionNeededError, deadline: float) -> bool:
+        """Tell a question of a login under way to whoever waits for the connection.
+
+        Called by a thread that dials.
+
+        Args:
+            question: what a person must say.
+            deadline: until when to wait for that, by the monotonic clock.
+
+        Returns:
+            whether somebody has come back, perhaps with an answer.
+        """
+        with self._condition:
+            self.error = question
+            self._attempts += 1
+            self._condition.notify_all()
+            come = self._condition.wait_for(
+                lambda: self._wake or self._closed, timeout=deadline - time.monotonic()
+            )
+            self._wake = False
+            self._begun += 1
+            return come and not self._closed
+
     def wake(self) -> None:
         """Try to connect now, if there is no connection."""
         with self._condition:

@@ -1,4 +1,4 @@
-"""Logging in: the keys of the ssh-agent, key files, and a password last."""
+"""Logging in: the keys of the ssh-agent, key files, then what the server asks, or a password."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DecisionNeededError, HostError
+from .questions import Answer, answer_questions
 from .secrets import Secrets
 from .ssh_config import SshSettings
 
 _log = logging.getLogger(__name__)
 
 
-def log_in(transport: Any, settings: SshSettings, secrets: Secrets) -> None:
+def log_in(transport: Any, settings: SshSettings, secrets: Secrets, answer: Answer) -> None:
     """Authenticate a transport whose host key was checked.
+
+    Args:
+        transport: which.
+        settings: the host.
+        secrets: what this person has told.
+        answer: asks the person what the server asks.
 
     Raises:
         DecisionNeededError: a passphrase or password is needed.
@@ -27,7 +34,7 @@ def log_in(transport: Any, settings: SshSettings, secrets: Secrets) -> None:
 
     tried: list[str] = []
     locked: list[Path] = []
-    allowed = {"publickey", "password", "keyboard-interactive"}
+    allowed: set[str] = set()
     for name, key in _keys(settings, secrets, locked):
         tried.append(name)
         try:
@@ -43,28 +50,27 @@ def log_in(transport: Any, settings: SshSettings, secrets: Secrets) -> None:
             return
         allowed = set(more)
         break
-    if locked and "publickey" in allowed:
+    if locked and (not allowed or "publickey" in allowed):
         path = locked[0]
         raise DecisionNeededError(
             "passphrase", str(path), f"The key {path} is encrypted; its passphrase is needed."
         )
-    _with_password(transport, settings, secrets, tried, allowed)
+    _by_hand(transport, settings, secrets, answer, tried, allowed)
 
 
-def _with_password(
-    transport: Any, settings: SshSettings, secrets: Secrets, tried: list[str], allowed: set[str]
+def _by_hand(
+    transport: Any,
+    settings: SshSettings,
+    secrets: Secrets,
+    answer: Answer,
+    tried: list[str],
+    allowed: set[str],
 ) -> None:
+    """Log in with what a person types."""
     from paramiko import AuthenticationException, BadAuthenticationType
 
-    password = secrets.get("password", settings.account)
-    needed = DecisionNeededError(
-        "password",
-        settings.account,
-        f"{settings.account} takes none of the keys that there are ({_listed(tried)}); "
-        "its password is needed.",
-    )
-    if password is None:
-        # Only the server knows whether it takes passwords at all.
+    if not allowed:
+        # Only the server knows what it takes.
         try:
             transport.auth_none(settings.user)
         except BadAuthenticationType as error:
@@ -73,16 +79,35 @@ def _with_password(
             raise _refused(settings, tried) from None
         else:
             return
-        if not allowed & {"password", "keyboard-interactive"}:
-            raise _refused(settings, tried)
-        raise needed
+    needed = (
+        f"{settings.account} takes none of the keys that there are ({_listed(tried)}); "
+        "its password is needed."
+    )
+    if "keyboard-interactive" in allowed:
+        more = answer_questions(transport, settings, secrets, answer, needed)
+        if more is not None:
+            allowed = set(more)
+            if not allowed:
+                return
+    if "password" not in allowed:
+        raise _refused(settings, tried)
+    more = _with_password(transport, settings, secrets, answer, needed)
+    if "keyboard-interactive" in more:
+        more = answer_questions(transport, settings, secrets, answer, needed)
+    if more or more is None:
+        raise _refused(settings, tried)
+
+
+def _with_password(
+    transport: Any, settings: SshSettings, secrets: Secrets, answer: Answer, needed: str
+) -> list[str]:
+    """Give the password; what kinds of login the server wants besides."""
+    from paramiko import AuthenticationException
+
+    password = answer(DecisionNeededError("password", settings.account, needed))
     try:
-        transport.auth_password(settings.user, password)
+        return list(transport.auth_password(settings.user, password, fallback=False))
     except AuthenticationException as error:
-        # A wrong answer to the server's question is told as a kind of login that it does not take.
-        allowed = set(getattr(error, "allowed_types", ("password",)))
-        if not allowed & {"password", "keyboard-interactive"}:
-            raise _refused(settings, tried) from error
         secrets.forget("password", settings.account)
         raise DecisionNeededError(
             "password", settings.account, f"{settings.account} refuses that password."

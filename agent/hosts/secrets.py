@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+from .errors import DecisionNeededError
+
 
 class Secrets:
     """What one host's connections need. Never written, logged or shown."""
@@ -21,7 +23,8 @@ class Secrets:
         """Take in what a person has typed.
 
         Args:
-            told: secrets by kind (``passphrase``, ``password``), then by what they are for.
+            told: secrets by kind (``passphrase``, ``password``, ``answer``), then by what they
+                are for.
             agent_socket: the ssh-agent of that person's shell.
         """
         with self._lock:
@@ -39,6 +42,24 @@ class Secrets:
         """Drop a secret that turned out to be wrong."""
         with self._lock:
             self._told.pop((kind, what), None)
+
+    def answer(self, question: DecisionNeededError) -> str:
+        """What was told for a question; an answer to a question of the server counts once.
+
+        Raises:
+            DecisionNeededError: nothing was; it is the question itself.
+        """
+        told = self.get(question.kind, question.what)
+        if told is None:
+            raise question
+        if question.kind == "answer":
+            self.forget(question.kind, question.what)
+        return told
+
+    def forget_answers(self) -> None:
+        """Drop answers that no question came for."""
+        with self._lock:
+            self._told = {key: told for key, told in self._told.items() if key[0] != "answer"}
 
     @property
     def agent_socket(self) -> str | None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from luthier.trainers.data.named_files import NamedFile
+from luthier.trainers.registry import find_task
 from luthier.trainers.spec import RunSpec
-from luthier.trainers.spec.file import build_spec
+from luthier.trainers.spec.file import build_spec, dump_spec
 
 from ..text import size
 from .bundle import bundle
@@ -21,6 +26,8 @@ from .link import Link
 from .transfer import send_file
 
 _TOLD_BYTES = 1 << 20
+_ASKED_AT_ONCE = 1000
+_NAMED_FILES = "luthier.trainers.data.named_files"
 
 
 class Shipper:
@@ -61,19 +68,23 @@ class Shipper:
         """
         found = {}
         for path in sorted(set(local_paths(spec))):
-            found[path] = self.ship(Path(path), tell)
+            named = named_by_rows(spec) if path == spec.data.path else []
+            found[path] = self.ship(Path(path), tell, named=named)
         return found
 
-    def ship(self, path: Path, tell: Tell, name: str = "") -> str:
+    def ship(self, path: Path, tell: Tell, name: str = "", named: Sequence[NamedFile] = ()) -> str:
         """Where a file or folder is there; sent when missing. Raises like ship_files.
 
         Args:
             path: of it here.
             tell: told of progress.
             name: what that calls it; silent: its own name.
+            named: files that go with it and keep their places beside it.
         """
         try:
-            return self._ship(path, tell, name or path.name)
+            self._need_there([file for file in named if file.absolute])
+            beside = {Path(file.path) for file in named if not file.absolute}
+            return self._ship(path, tell, name or path.name, beside)
         except OSError as error:
             raise HostError(f"{path}: cannot be sent: {error.strerror or error}.") from error
 
@@ -98,8 +109,27 @@ class Shipper:
         except OSError as error:
             raise HostError(f"The cache of the hub cannot be read: {error}.") from error
 
-    def _ship(self, path: Path, tell: Tell, name: str) -> str:
+    def _need_there(self, files: Sequence[NamedFile]) -> None:
+        """Raises HostError when the host lacks a file that is named by its absolute path."""
+        for first in range(0, len(files), _ASKED_AT_ONCE):
+            some = files[first : first + _ASKED_AT_ONCE]
+            sizes = self._link.ask("sizes", paths=[file.path for file in some])["sizes"]
+            for file, found in zip(some, sizes, strict=True):
+                if found is None:
+                    raise HostError(
+                        f"{file.where}: {file.cell} is named by its absolute path, and the host "
+                        "has no such file.",
+                        hint="Name it relative to the table's folder: it then travels with it.",
+                    )
+
+    def _ship(self, path: Path, tell: Tell, name: str, beside: Iterable[Path] = ()) -> str:
+        base = path if path.is_dir() else path.parent
         files = self._hashes.contents(path)
+        more = sorted(set(beside) - {file.path for file in files})
+        root = Path(os.path.commonpath([base, *(each.parent for each in more)]))
+        if more:
+            placed = [*(file.path for file in files), *more]
+            files = [self._hashes.content(it, it.relative_to(root).as_posix()) for it in placed]
         folder = f"{self._root}/trees/{tree_id(files)}"
         (found,) = self._link.ask("sizes", paths=[folder])["sizes"]
         if found is None:
@@ -108,7 +138,8 @@ class Shipper:
             links = [[file.name, there] for file, there in zip(files, targets, strict=True)]
             self._link.ask("link", folder=folder, files=links, seconds=600)
             self._hashes.save()
-        return f"{folder}/{files[0].name}" if path.is_file() else folder
+        inside = path.relative_to(root).as_posix()
+        return folder if inside == "." else f"{folder}/{inside}"
 
     def _send(self, name: str, files: list[FileContent], targets: list[str], tell: Tell) -> None:
         total = sum(file.size for file in files)
@@ -142,6 +173,23 @@ def local_paths(spec: RunSpec) -> Iterator[str]:
         path = _path_in(text)
         if path:
             yield path
+
+
+def named_by_rows(spec: RunSpec) -> list[NamedFile]:
+    """The files that the rows of the spec's data name; none where the rows cannot be read.
+
+    What is wrong with them is then said by the worker, as on this machine.
+    """
+    if not any(column.role == "image" for column in find_task(spec.task).columns):
+        return []
+    with tempfile.TemporaryDirectory(prefix="luthier-") as folder:
+        path = Path(folder) / "spec.yaml"
+        path.write_text(dump_spec(spec), encoding="utf-8")
+        command = [sys.executable, "-m", _NAMED_FILES, str(path)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        return []
+    return [NamedFile(**each) for each in json.loads(ended.stdout)]
 
 
 def moved_spec(spec: RunSpec, there: dict[str, str]) -> RunSpec:

@@ -23,13 +23,14 @@ from ..settings import Settings
 from .channel import Channel
 from .connect import Connection, connect
 from .devices import parse_accelerators
-from .errors import HostError, HostUnreachableError
+from .errors import DecisionNeededError, HostError, HostUnreachableError
 from .far.wire import Frame
 from .hashes import Hashes
 from .host import Host, Tell
 from .host_keys import KnownHosts
 from .link import Link, Session
 from .mirror import Mirror, has_place, place_of, read_place, write_place
+from .questions import ANSWER_SECONDS
 from .record import HostFile, HostRecord
 from .secrets import Secrets
 from .shipping import Progress, Shipper, moved_spec
@@ -67,6 +68,8 @@ class SshHost(Host):
         self._lock = threading.Lock()
         self._hashes = Hashes(files.hashes)
         self._busy: tuple[float, float] | None = None
+        self._attended = False
+        self._is_asked = False
         self.link = Link(
             record.name,
             self._dial,
@@ -79,13 +82,44 @@ class SshHost(Host):
     # -- the link ------------------------------------------------------------------------------
 
     def _dial(self) -> tuple[Connection, Channel]:
+        if self._is_asked and not self._attended:
+            # Each try would make the server send another code to somebody's telephone.
+            raise self._needs_person()
         known = KnownHosts(self._files.known_hosts, self.accepted)
-        connection = connect(parse_target(self.record.target), known, self.secrets)
+        self._is_asked = False
+        try:
+            connection = connect(
+                parse_target(self.record.target), known, self.secrets, self._answer
+            )
+        finally:
+            self._attended = False
+            self.secrets.forget_answers()
         try:
             return connection, self._courier(connection)
         except BaseException:
             connection.close()
             raise
+
+    def _answer(self, question: DecisionNeededError) -> str:
+        """What a person answers to a question of the server, which waits for it a while."""
+        self._is_asked = self._is_asked or question.kind == "answer"
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return self.secrets.answer(question)
+            except DecisionNeededError:
+                if not self._attended:
+                    raise (self._needs_person() if self._is_asked else question) from None
+                if not self.link.pose(question, deadline):
+                    raise
+
+    def _needs_person(self) -> DecisionNeededError:
+        return DecisionNeededError(
+            "answer",
+            self.record.target,
+            f"{self.name} waits for you, since its login asks for more than a key or a password.",
+            hint=f"Log in with: luthier host check {self.name}",
+        )
 
     def _courier(self, connection: Connection) -> Channel:
         return Channel(connection, list(filter(None, (self.record.helper, self.record.python))))
@@ -117,6 +151,7 @@ class SshHost(Host):
         """
         self.accepted.update(accept)
         self.secrets.tell(secrets or {}, agent_socket)
+        self._attended = True
         self.link.ready()
 
     @property
@@ -133,6 +168,11 @@ class SshHost(Host):
     def unreachable_since(self) -> float | None:
         """See Host."""
         return self.link.down_since
+
+    @property
+    def needs_person(self) -> bool:
+        """See Host."""
+        return isinstance(self.link.error, DecisionNeededError)
 
     @property
     def connected(self) -> bool:

@@ -37,6 +37,7 @@ class OpenChatRequest(StrictModel):
     runs: list[str] = Field(default=[], description="Runs whose adapters (or models) to load.")
     model: str | None = Field(default=None, description="Base model, when no run is named.")
     offline: bool = False
+    cpu: bool = Field(default=False, description="Answer on the CPU, whatever else there is.")
 
 
 class Chat(StrictModel):

@@ -24,6 +24,9 @@ class Device(StrictModel):
     ready: bool = True
     detail: dict[str, str | float | int | None] = {}
     runs: list[str] = Field(default=[], description="Runs that hold the device.")
+    guests: list[str] = Field(
+        default=[], description="Chats and predictions on it, which make room for runs."
+    )
     others: list[str] = Field(
         default=[], description="Processes of other users on it, such as: anna (pid 12, 300 MiB)."
     )
@@ -89,7 +92,7 @@ class HostAnswers(StrictModel):
     """What a person has decided or typed; kept in memory only."""
 
     accept: list[str] = Field(default=[], description="Fingerprints of host keys to trust.")
-    secrets: dict[Literal["passphrase", "password"], dict[str, str]] = Field(
+    secrets: dict[Literal["passphrase", "password", "answer"], dict[str, str]] = Field(
         default={}, description="Secrets by what they are for.", repr=False
     )
     agent_socket: str | None = Field(default=None, description="The ssh-agent to ask.")
@@ -98,10 +101,14 @@ class HostAnswers(StrictModel):
 class HostNeed(StrictModel):
     """What a person must decide or type before a host can be used."""
 
-    kind: Literal["host_key", "passphrase", "password"]
+    kind: Literal["host_key", "passphrase", "password", "answer"] = Field(
+        description="answer: what the server asks, such as a code; it counts once."
+    )
     what: str = Field(description="The host, key file or account that it is for.")
     message: str
     fingerprint: str = ""
+    prompt: str = Field(default="", description="What the server asks, in its words.")
+    shown: bool = Field(default=False, description="Whether what is typed may be seen.")
 
 
 class HostConnection(StrictModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,12 +12,15 @@ from .base import StrictModel
 class PredictRequest(StrictModel):
     """Predict from ``rows``, or from what ``input`` names; exactly one of the two."""
 
-    input: str | None = Field(
-        default=None, description="A text, or the absolute path of a table, picture or folder."
+    input: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None,
+        description="A text, or the absolute path of a table, picture or folder; or several.",
     )
     rows: list[dict[str, Any]] | None = Field(
         default=None, description="Values by part, as the task's inputs name them."
     )
+
+    cpu: bool = Field(default=False, description="Predict on the CPU, whatever else there is.")
 
     @model_validator(mode="after")
     def _one_source(self) -> PredictRequest:

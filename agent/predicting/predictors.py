@@ -9,6 +9,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import ValidationError
+
 from luthier.trainers.predicting.protocol import (
     Answer,
     Failed,
@@ -22,10 +24,14 @@ from luthier.trainers.predicting.protocol import (
 from luthier.trainers.registry import find_task
 from luthier.trainers.run_folder import RunFolder
 from luthier.trainers.serving.messages import Cancel
+from luthier.trainers.spec import ModelSection
 
 from ..api.errors import ApiError
 from ..chat.environment import worker_environment
 from ..chat.process import WorkerLostError, WorkerProcess
+from ..hosts.local import LOCAL
+from ..leasing import CPU, Lease, Leases, Wish
+from ..leasing.need import memory_need
 from ..models import PredictChunk, PredictRequest, RunDetail
 from ..paths import Home
 from ..settings import Settings
@@ -46,11 +52,28 @@ class PredictProcess(WorkerProcess):
 class _Loaded:
     """A worker with a run's result, while it is used and for a while after."""
 
-    def __init__(self, process: PredictProcess, version: int) -> None:
-        self.process = process
+    def __init__(self, version: int) -> None:
         self.version = version
-        self.users = 0
+        self.users = 1
         self.used_at = time.monotonic()
+        self.leaving = False
+        self.process: PredictProcess
+        self.lease: Lease
+
+    async def leave(self) -> bool:
+        """See Guest."""
+        if self.users:
+            self.leaving = True
+            return False
+        await self.process.end("The prediction made room for a run.")
+        return True
+
+    async def done(self) -> None:
+        """One who used it does so no more."""
+        self.users -= 1
+        self.used_at = time.monotonic()
+        if self.leaving and not self.users:
+            await self.leave()
 
 
 class Predictors:
@@ -60,7 +83,8 @@ class Predictors:
     was idle longest makes room when a third is wanted.
     """
 
-    def __init__(self, home: Home, settings: Settings) -> None:
+    def __init__(self, home: Home, settings: Settings, leases: Leases) -> None:
+        self._leases = leases
         self._folder = home.path / "predictions"
         self._settings = settings
         self._loaded: dict[str, _Loaded] = {}
@@ -75,7 +99,7 @@ class Predictors:
         Raises:
             ApiError: the run's result cannot predict.
         """
-        loaded = await self._load(run)
+        loaded = await self._load(run, cpu=request.cpu)
         try:
             asked = loaded.process.replies(Predict, source=request.input, rows=request.rows or [])
             async with aclosing(asked) as replies:
@@ -84,8 +108,7 @@ class Predictors:
         except WorkerLostError as error:
             yield PredictChunk(finish="error", error=str(error))
         finally:
-            loaded.users -= 1
-            loaded.used_at = time.monotonic()
+            await loaded.done()
 
     async def shutdown(self) -> None:
         """End every worker."""
@@ -94,26 +117,37 @@ class Predictors:
         for run_id in list(self._loaded):
             await self._end(run_id, "The agent ended.")
 
-    async def _load(self, run: RunDetail) -> _Loaded:
+    async def _load(self, run: RunDetail, *, cpu: bool) -> _Loaded:
         """A worker that is ready, counted as used. Raises ApiError."""
         version = await asyncio.to_thread(_version, run)
         async with self._turn:
             found = self._loaded.get(run.id)
-            if found is not None and (found.process.gone or found.version != version):
-                await self._end(run.id, "The run has a newer result.")
+            if found is not None and (
+                found.process.gone
+                or found.version != version
+                or (cpu and found.lease.devices != CPU and not found.users)
+            ):
+                await self._end(run.id, "The run has a newer result, or goes to the CPU.")
                 found = None
-            if found is None:
-                await self._make_room()
-                found = await self._start(run, version)
-            found.users += 1
-            return found
+            if found is not None:
+                found.users += 1
+                return found
+            await self._make_room()
+            return await self._start(run, version, cpu=cpu)
 
-    async def _start(self, run: RunDetail, version: int) -> _Loaded:
+    async def _start(self, run: RunDetail, version: int, *, cpu: bool) -> _Loaded:
         self._folder.mkdir(parents=True, exist_ok=True)
-        devices = tuple(run.attempts[-1].devices) if run.attempts else ()
+        loaded = _Loaded(version)
         offline = self._settings.offline or bool(run.spec.get("launch", {}).get("offline"))
-        environment = worker_environment(devices, offline=offline)
-        process = await PredictProcess.start(environment, self._folder / f"{run.id}.log")
+        loaded.lease = await self._leases.take(loaded, await asyncio.to_thread(_wish, run, cpu))
+        try:
+            environment = worker_environment(loaded.lease.devices, offline=offline)
+            process = await PredictProcess.start(environment, self._folder / f"{run.id}.log")
+        except BaseException:
+            loaded.lease.give_back()
+            raise
+        loaded.process = process
+        process.when_gone(loaded.lease.give_back)
         try:
             reply = await process.ask(Load, run=run.folder)
         except WorkerLostError as error:
@@ -124,7 +158,7 @@ class Predictors:
         if isinstance(reply, Failed):
             await process.end(reply.message)
             raise ApiError(409, reply.message)
-        loaded = self._loaded[run.id] = _Loaded(process, version)
+        self._loaded[run.id] = loaded
         watch = asyncio.create_task(self._watch(run.id, loaded))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
@@ -148,6 +182,16 @@ class Predictors:
 
     async def _end(self, run_id: str, reason: str) -> None:
         await self._loaded.pop(run_id).process.end(reason)
+
+
+def _wish(run: RunDetail, cpu: bool) -> Wish:
+    """A device like the one that the run had; runs of other hosts predict here all the same."""
+    devices = CPU if cpu else tuple(run.attempts[-1].devices) if run.attempts else ()
+    try:
+        need = memory_need(ModelSection.model_validate(run.spec.get("model", {})))
+    except ValidationError:
+        need = None
+    return Wish(f"predictions of {run.name or run.id}", LOCAL, devices, need=need)
 
 
 def _version(run: RunDetail) -> int:

@@ -14,6 +14,7 @@ from luthier.trainers.spec import RunSpec
 from ..api.errors import ApiError
 from ..hosts.errors import HostError
 from ..hosts.hosts import Hosts
+from ..leasing import Leases, Tenant
 from ..models import Run, RunDetail, SubmitRequest
 from ..paths import Home
 from ..problems import Problems
@@ -41,6 +42,9 @@ class RunManager:
 
     Methods that take a run accept its id, a unique beginning of it, or its unique name, and
     raise ApiError when that names none or several.
+
+    Attributes:
+        leases: the places of workers that answer beside the runs.
     """
 
     def __init__(
@@ -53,7 +57,9 @@ class RunManager:
         problems: Problems,
     ) -> None:
         self._book = RunBook(home, store, stream, problems)
-        self._parts = Parts(home, settings, store, self._book, problems, hosts)
+        self.leases = Leases(lambda host: hosts.get(host).devices(), self._tenants)
+        self.leases.on_free = self._look_again
+        self._parts = Parts(home, settings, store, self._book, problems, hosts, self.leases)
         self._attempts = Attempts(self._parts, self._look_again)
         self._scheduler = Scheduler(self._parts, self._attempts.begin)
         self._tasks: list[asyncio.Task[None]] = []
@@ -119,11 +125,6 @@ class RunManager:
         record = self._book.find(run)
         return await asyncio.to_thread(self._detail, record, self._book.view(record.id))
 
-    def detail_now(self, run: str) -> RunDetail:
-        """Like detail, for who cannot wait: it reads the small spec file on the spot."""
-        record = self._book.find(run)
-        return self._detail(record, self._book.view(record.id))
-
     def _detail(self, record: RunRecord, view: Run) -> RunDetail:
         spec = read_spec(self._parts.folder(record.id)) or {}
         return RunDetail(**view.model_dump(), spec=spec, placement=record.placement)
@@ -135,6 +136,13 @@ class RunManager:
             for device in record.devices if record.host == host else ():
                 found.setdefault(device, []).append(record.id)
         return found
+
+    def _tenants(self, host: str) -> list[Tenant]:
+        return [
+            Tenant(record.name or record.id, tuple(record.devices), record.settled)
+            for record in self._book.active()
+            if record.host == host
+        ]
 
     # Asking
 

@@ -9,6 +9,7 @@ from luthier.trainers.run_folder import RunFolder
 
 from ..hosts.host import Host
 from ..hosts.hosts import Hosts
+from ..leasing import Leases
 from ..paths import Home
 from ..problems import Problems
 from ..settings import Settings
@@ -26,6 +27,7 @@ class Parts:
     book: RunBook
     problems: Problems
     hosts: Hosts
+    leases: Leases
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def lock(self, run_id: str) -> asyncio.Lock:
@@ -58,5 +60,9 @@ class Parts:
             return
         if since is not None and record.unreachable_since is not None:
             since = min(since, record.unreachable_since)
-        if since != record.unreachable_since:
-            self.book.note(record.model_copy(update={"unreachable_since": since}))
+        changes = {
+            "unreachable_since": since,
+            "needs_person": since is not None and host.needs_person,
+        }
+        if any(getattr(record, name) != value for name, value in changes.items()):
+            self.book.note(record.model_copy(update=changes))

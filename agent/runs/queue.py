@@ -6,7 +6,7 @@ use from the runs behind it, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from luthier.trainers.errors import LuthierError
@@ -88,9 +88,19 @@ def candidates(launch: LaunchSection, devices: Sequence[Device]) -> tuple[list[s
 
 
 def decide(
-    queue: Sequence[Waiting], holders: Sequence[Holder], devices: Sequence[Device]
+    queue: Sequence[Waiting],
+    holders: Sequence[Holder],
+    devices: Sequence[Device],
+    guests: Collection[str] = (),
 ) -> list[Decision]:
-    """One decision for each waiting run of a host, in the order of the queue."""
+    """One decision for each waiting run of a host, in the order of the queue.
+
+    Args:
+        queue: the waiting runs.
+        holders: the runs that hold devices.
+        devices: what the host has.
+        guests: devices with workers that answer; taken after the others.
+    """
     known = {device.id: device for device in devices}
     loads = {device.id: _Load() for device in devices}
     for holder in holders:
@@ -99,7 +109,7 @@ def decide(
     claimed: dict[str, str] = {}
     decisions = []
     for waiting in queue:
-        decision = _decide_one(waiting, known, loads, claimed)
+        decision = _decide_one(waiting, known, loads, claimed, guests)
         for device_id in decision.devices:
             loads[device_id].add(waiting.name, waiting.launch.share_device)
         decisions.append(decision)
@@ -111,6 +121,7 @@ def _decide_one(
     known: Mapping[str, Device],
     loads: Mapping[str, _Load],
     claimed: dict[str, str],
+    guests: Collection[str],
 ) -> Decision:
     try:
         usable, wanted = candidates(waiting.launch, list(known.values()))
@@ -124,6 +135,8 @@ def _decide_one(
         and device_id not in claimed
         and loads[device_id].takes(waiting.launch.share_device, known[device_id].slots)
     ]
+    if waiting.launch.devices == "auto":
+        free.sort(key=lambda device_id: device_id in guests)
     if len(free) >= wanted:
         return Decision(waiting.run_id, devices=tuple(free[:wanted]))
     taken = [device_id for device_id in usable if device_id not in free]

@@ -14,6 +14,8 @@ from luthier.trainers.run_folder import RunFolder, write_json
 from ..models import Attempt, Progress, Run
 from ..states import RunState
 
+_FIRST_PHASES = ("", "starting", "preflight", "probing", "loading", "tokenizing")
+
 
 class RunRecord(BaseModel):
     """One run's state and times. Replaced as a whole on each change, never changed in place.
@@ -23,6 +25,7 @@ class RunRecord(BaseModel):
         folded: number of the last worker event that this record reflects.
         retries_used: how often the run was queued again after it was lost.
         unreachable_since: since when there is no way to the run's host.
+        needs_person: whether that lasts until a person logs in to it.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
@@ -50,11 +53,17 @@ class RunRecord(BaseModel):
     folded: int = 0
     retries_used: int = 0
     unreachable_since: float | None = None
+    needs_person: bool = False
 
     @property
     def devices(self) -> list[str]:
         """The devices that the run holds now."""
         return self.attempts[-1].devices if self.state.active and self.attempts else []
+
+    @property
+    def settled(self) -> bool:
+        """Whether it trains, so that it holds what memory it needs."""
+        return self.progress.step > 0 and self.phase not in _FIRST_PHASES
 
     def with_attempt(self, number: int, **changes: Any) -> RunRecord:
         """The record with that attempt changed."""
@@ -69,7 +78,12 @@ class RunRecord(BaseModel):
         if self.unreachable_since is None or not self.state.active:
             return ""
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.unreachable_since))
-        return f"Host {self.host} is unreachable since {since}; the run goes on there."
+        waits = (
+            f" and waits for you (log in: luthier host check {self.host})"
+            if self.needs_person
+            else ""
+        )
+        return f"Host {self.host} is unreachable since {since}{waits}; the run goes on there."
 
     def run(self, folder: RunFolder, *, position: int | None = None, waits: str = "") -> Run:
         """The run as the API shows it.

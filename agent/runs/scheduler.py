@@ -14,7 +14,7 @@ from luthier.trainers.spec.file import load_spec
 from ..hosts.errors import HostError
 from ..states import RunState
 from .parts import Parts
-from .queue import Holder, Waiting, decide
+from .queue import Decision, Holder, Waiting, decide
 from .record import RunRecord
 
 # Devices may become ready, and disks get space, without anybody telling.
@@ -99,15 +99,30 @@ class Scheduler:
             for record in book.active()
             if record.host == host
         ]
-        reasons: dict[str, str] = {}
-        for decision in decide(waiting, holders, devices):
-            reasons[decision.run_id] = decision.waits
-            if decision.devices:
+        leases = self._parts.leases
+        decisions = decide(waiting, holders, devices, leases.guests(host))
+        names = {entry.run_id: entry.name or entry.run_id for entry in waiting}
+        promised = {each: names[given.run_id] for given in decisions for each in given.devices}
+        leases.promise(host, promised)
+        reasons = {}
+        for decision in decisions:
+            reasons[decision.run_id] = waits = await self._carry_out(host, decision)
+            if not waits:
+                promised = {d: run for d, run in promised.items() if d not in decision.devices}
+        leases.promise(host, promised)
+        await self._place(host, reasons)
+
+    async def _carry_out(self, host: str, decision: Decision) -> str:
+        """Start the run if it may; returns why it waits."""
+        if not decision.devices:
+            return decision.waits
+        async with self._parts.leases.cleared(host, decision.devices) as waits:
+            if not waits:
                 try:
                     await self._begin(decision.run_id, decision.devices)
                 except OSError as error:
-                    reasons[decision.run_id] = f"Waits for the disk: {error.strerror or error}."
-        await self._place(host, reasons)
+                    return f"Waits for the disk: {error.strerror or error}."
+            return waits
 
     async def _place(self, host: str, reasons: Mapping[str, str]) -> None:
         """Tell each waiting run of a host its place, and why it waits."""

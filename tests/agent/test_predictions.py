@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import psutil
 import pytest
 
@@ -16,6 +17,8 @@ from luthier.agent.models import PredictChunk, PredictRequest, RunDetail
 from luthier.agent.paths import Home
 from luthier.agent.states import RunState
 from luthier.trainers.registry import find_task
+
+from .documented import Documented
 
 if TYPE_CHECKING:
     from .conftest import RealAgent
@@ -78,10 +81,22 @@ def test_a_text_a_table_and_rows(trained: tuple[RealAgent, RunDetail], tmp_path:
     chunks = _predict(agent, run.id, input=str(table))
     assert [chunk.where for chunk in chunks[1:-1]] == ["more.csv row 1", "more.csv row 2"]
 
+    chunks = _predict(agent, run.id, input=["The choir sang.", str(table)])
+    assert [chunk.where for chunk in chunks[1:-1]] == ["input", "more.csv row 1", "more.csv row 2"]
+
     chunks = _predict(agent, run.id, rows=[{"text": "one"}, {"text": "two"}, {"text": "three"}])
     assert [chunk.index for chunk in chunks[1:-1]] == [0, 1, 2]
-    # One worker did it all.
+    with httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(agent.home.socket)), base_url="http://luthier"
+    ) as http:
+        request = {"rows": [{"text": "one"}]}
+        with http.stream("POST", f"/v1/runs/{run.id}/predict", json=request, timeout=60) as stream:
+            assert Documented(http).check_stream("predict", stream)[-1]["finish"] == "done"
+
+    # One worker did it all, on the CPU that any run may have meanwhile.
     assert len(_workers(agent)) == 1
+    (cpu, *_) = agent.client.hardware().devices
+    assert (cpu.guests, cpu.runs) == (["predictions of topics"], [])
 
 
 @pytest.mark.parametrize(

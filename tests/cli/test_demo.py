@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -163,12 +164,19 @@ def test_export_merges(result: tuple[Luthier, str]) -> None:
 
 
 def test_on_a_terminal_it_is_drawn_and_then_talks(
-    result: tuple[Luthier, str], terminal: type[Terminal]
+    demo: Demo, result: tuple[Luthier, str], terminal: type[Terminal], tmp_path: Path
 ) -> None:
+    """The training is not done once more: its worker hands out what the first demo has made."""
     luthier, earlier = result
+    home = Home(demo[0])
+    shutil.copytree(home.run(earlier).adapter, tmp_path / "adapter")
+    stop_agent(home)
+    worker = [sys.executable, str(Path(__file__).with_name("tiny_worker.py")), str(tmp_path)]
+    home.settings.write_text(json.dumps({"worker_command": worker}))
     watched = terminal("demo")
     watched.until("the run goes on", seconds=600)
-    watched.until("succeeded", seconds=1500)
+    (tmp_path / "go").touch()
+    watched.until("succeeded", seconds=600)
     watched.until("exact match")
     watched.until("You talk to demo")
     watched.type("May 5 1999\r")

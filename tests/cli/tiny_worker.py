@@ -1,16 +1,19 @@
 """A worker without torch: speaks the protocol of a real one and behaves as its run is named.
 
-    python tiny_worker.py RUN_FOLDER ATTEMPT
+    python tiny_worker.py [RESULT] RUN_FOLDER ATTEMPT
 
 short      trains 20 steps and ends well
 endless    goes on until it is asked to stop, then leaves with a checkpoint
 failing    tells an error after three steps
 dying      ends by a signal without a word
+
+With RESULT, a folder, it trains 20 steps, waits for RESULT/go, and has made RESULT/adapter.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -24,7 +27,7 @@ from luthier.trainers.run_folder import RunFolder
 STEPS = 20
 
 
-def main(folder: str, number: str) -> int:
+def main(folder: str, number: str, result: Path | None = None) -> int:
     """Behave; returns the exit code."""
     run = RunFolder(Path(folder))
     attempt = run.attempt(int(number))
@@ -48,7 +51,9 @@ def main(folder: str, number: str) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
         if name == "endless":
             time.sleep(0.02)
-    end(run, writer, step)
+    while result is not None and not (result / "go").exists():
+        time.sleep(0.02)
+    end(run, writer, step, result)
     return 0
 
 
@@ -79,16 +84,19 @@ def checkpoint(run: RunFolder, writer: events.EventWriter, step: int) -> None:
     writer.write(events.CheckpointEvent(step=step, path=str(folder.relative_to(run.path))))
 
 
-def end(run: RunFolder, writer: events.EventWriter, step: int) -> None:
+def end(run: RunFolder, writer: events.EventWriter, step: int, result: Path | None) -> None:
     """What comes after the last step."""
     writer.write(events.EvaluationEvent(step=step, values={"eval_loss": 0.25}))
     writer.write(events.SampleEvent(step=step, prompt="May 1 1900", text="1900-05-01"))
     checkpoint(run, writer, step)
-    run.adapter.mkdir(parents=True)
-    (run.adapter / "adapter_config.json").write_text("{}")
+    if result is None:
+        run.adapter.mkdir(parents=True)
+        (run.adapter / "adapter_config.json").write_text("{}")
+    else:
+        shutil.copytree(result / "adapter", run.adapter)
     artifact = str(run.adapter.relative_to(run.path))
     writer.write(events.DoneEvent(step=step, artifact=artifact, metrics={"eval_loss": 0.25}))
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(*sys.argv[-2:], *map(Path, sys.argv[1:-2])))

@@ -93,31 +93,35 @@ def password_server(tmp_path: Path) -> Iterator[SshServer]:
 
     The account is in copies of /etc/passwd and /etc/shadow that only this server sees.
     """
+    extra = "PasswordAuthentication yes\nPermitRootLogin yes\nPubkeyAuthentication no\n"
+    server = SshServer(tmp_path / "sshd", extra=extra, prefix=a_guest(tmp_path))
+    server.start()
+    yield server
+    server.kill()
+
+
+def a_guest(folder: Path, *mounts: str) -> list[str]:
+    """Before a command: it sees an account ``guest`` with that password, after more mounts."""
     if os.getuid() != 0:
         pytest.skip("only root can make an account with a password")
     digest = subprocess.run(
         ["openssl", "passwd", "-6", "open sesame"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    mounts = []
+    commands = list(mounts)
     for name, line in (
-        ("passwd", f"guest:x:0:0::{tmp_path}:/bin/sh\n"),
+        ("passwd", f"guest:x:0:0::{folder}:/bin/sh\n"),
         ("shadow", f"guest:{digest}:19000:0:99999:7:::\n"),
     ):
-        copy = tmp_path / name
+        copy = folder / name
         copy.touch(mode=0o600)
         copy.write_text(Path(f"/etc/{name}").read_text() + line)
         copy.chmod(0o644 if name == "passwd" else 0o600)
-        mounts.append(f"mount --bind {copy} /etc/{name}")
-    script = f'{" && ".join(mounts)} && exec "$@"'
-    extra = "PasswordAuthentication yes\nPermitRootLogin yes\nPubkeyAuthentication no\n"
-    server = SshServer(
-        tmp_path / "sshd", extra=extra, prefix=["unshare", "-m", "sh", "-c", script, "sh"]
-    )
-    if not digest or subprocess.run([*server.prefix, "true"], check=False).returncode != 0:
+        commands.append(f"mount --bind {copy} /etc/{name}")
+    script = f'{" && ".join(commands)} && exec "$@"'
+    prefix = ["unshare", "-m", "sh", "-c", script, "sh"]
+    if not digest or subprocess.run([*prefix, "true"], check=False).returncode != 0:
         pytest.skip("no account can be made: openssl or a mount namespace is missing")
-    server.start()
-    yield server
-    server.kill()
+    return prefix
 
 
 def _agent_fixtures() -> ModuleType:
@@ -179,12 +183,12 @@ class Far:
 
 
 @contextlib.contextmanager
-def an_agent(folder: Path, server: SshServer, **settings: Any) -> Iterator[Far]:
+def an_agent(folder: Path, server: SshServer, account: str = "", **settings: Any) -> Iterator[Far]:
     """A started agent that knows the host "far", with the stand-in worker there."""
     agent = _AGENT.RealAgent(Home(folder / "home"))
     agent.write_settings(**settings)
     found = Far(agent, server, "far", folder / "far")
-    found.know()
+    found.know(**({"target": f"{account}@{server.target}"} if account else {}))
     agent.start()
     try:
         yield found

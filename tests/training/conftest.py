@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
+from tests.training.forking import Forked
 
 from luthier.trainers.events import Event, read_events
 from luthier.trainers.run_folder import RunFolder
@@ -181,9 +182,29 @@ class Workshop:
 
     def go(self, task: str = "llm-sft", **changes: Any) -> Outcome:
         """A run's first attempt, which must succeed."""
-        outcome = self.attempt(self.run(self.settings(task, **changes)))
-        assert outcome.code == 0, [e for e in outcome.events if e.kind == "error"]
+        return self.finished(self.settings(task, **changes))
+
+    def train(
+        self, task: str, model: Path, data: Path, changes: dict[str, Any], code: int = 0
+    ) -> Outcome:
+        """The first attempt of a run on that data, of which a fifth is measured."""
+        base = {
+            "task": task,
+            "model": {"name_or_path": str(model)},
+            "data": {"path": str(data), "validation_fraction": 0.2},
+            "launch": {"devices": "cpu", "offline": True, "precision": "no", "threads": 1},
+        }
+        return self.finished(merged(base, changes), code)
+
+    def finished(self, settings: dict[str, Any], code: int = 0) -> Outcome:
+        """The first attempt of a run with those settings, which must leave with that code."""
+        outcome = self.attempt(self.run(settings))
+        assert outcome.code == code, [e for e in outcome.events if e.kind == "error"]
         return outcome
+
+    def fork(self, run: RunFolder, number: int = 1) -> Forked:
+        """Start an attempt as a process of its own that has torch loaded from the start."""
+        return Forked(run, number)
 
     def start(self, run: RunFolder, number: int = 1, **options: Any) -> subprocess.Popen[bytes]:
         """Start an attempt as a process of its own, in a group of its own."""

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,13 @@ def _killed(workshop: Any, settings: dict[str, Any]) -> RunFolder:
     """A run whose worker was killed after its first checkpoint."""
     for _ in range(_TRIES):
         run: RunFolder = workshop.run(settings)
-        process = workshop.start(run)
+        process = workshop.fork(run)
         events = run.attempt(1).events
         while process.poll() is None:
             if any(isinstance(event, CheckpointEvent) for event in read_events(events)):
                 os.killpg(process.pid, signal.SIGKILL)
                 break
+            time.sleep(0.005)
         # A quick worker may have ended before the signal came.
         if process.wait(60) == -signal.SIGKILL:
             return run

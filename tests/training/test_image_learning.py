@@ -39,6 +39,11 @@ from luthier.trainers.predicting.inputs import read_inputs
 from luthier.trainers.registry import find_task
 from luthier.trainers.tiny.image import classifier, detector
 
+_QUICK = {
+    "training.learning_rate": 0.003,
+    "training.num_train_epochs": 2,
+    "training.logging_steps": 1000,
+}
 _INK = {"circle": (200, 40, 40), "square": (40, 90, 200), "triangle": (30, 150, 60)}
 
 
@@ -56,19 +61,7 @@ def go(workshop: Any, tmp_path: Path) -> Any:
         model = tmp_path / f"model-{task}"
         if not model.exists():
             build(model, data)
-        settings: dict[str, Any] = {
-            "task": task,
-            "model": {"name_or_path": str(model)},
-            "data": {"path": str(data), "validation_fraction": 0.2},
-            "launch": {"devices": "cpu", "offline": True, "precision": "no", "threads": 1},
-            "training": {"learning_rate": 0.003, "num_train_epochs": 2, "logging_steps": 1000},
-        }
-        for key, value in changes.items():
-            section, _, name = key.partition(".")
-            settings.setdefault(section, {})[name] = value
-        outcome = workshop.attempt(workshop.run(settings))
-        assert outcome.code == code, [e for e in outcome.events if e.kind == "error"]
-        return outcome
+        return workshop.train(task, model, data, {**_QUICK, **changes}, code)
 
     return train
 

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,12 @@ _ENDLESS = {"training.max_steps": 1_000_000, "training.lr_scheduler_type": "cons
 
 @pytest.fixture
 def started(workshop: Any) -> Iterator[Any]:
-    """Start attempts; whatever still runs at the end of the test is killed."""
-    processes: list[subprocess.Popen[bytes]] = []
+    """Fork attempts, or start interpreters; what still runs at the end of the test is killed."""
+    processes: list[Any] = []
 
-    def start(run: RunFolder, number: int = 1, **options: Any) -> subprocess.Popen[bytes]:
-        processes.append(workshop.start(run, number, **options))
+    def start(run: RunFolder, number: int = 1, fresh: bool = False, **options: Any) -> Any:
+        begin = workshop.start if fresh else workshop.fork
+        processes.append(begin(run, number, **options))
         return processes[-1]
 
     yield start
@@ -70,7 +70,7 @@ def _only(run: RunFolder, kind: type[Any], number: int = 1) -> Any:
 
 def test_sigterm_saves_and_leaves(workshop: Any, started: Any) -> None:
     run = workshop.run(workshop.settings(**_ENDLESS))
-    process = started(run)
+    process = started(run, fresh=True)
     _wait_for_step(process, run, 3)
     process.send_signal(signal.SIGTERM)
     assert process.wait(_SECONDS) == 0
@@ -134,7 +134,7 @@ def test_a_batch_that_does_not_fit_is_halved(workshop: Any, started: Any) -> Non
     options = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))}
     codes = []
     for number in range(4):
-        codes.append(started(run, **options).wait(_SECONDS))
+        codes.append(started(run, fresh=True, **options).wait(_SECONDS))
         if not run.attempt(1).restart_request.exists():
             break
         run.attempt(1).restart_request.rename(run.attempt(1).path / f"restart-{number}.json")

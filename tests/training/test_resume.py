@@ -79,7 +79,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("llm-sft", {**_SFT, "training.packing": True, "training.max_length": 64}, [3, 9]),
         ("llm-sft", {**_SFT, "training.train_sampling_strategy": "group_by_length"}, [6]),
         ("llm-sft", {**_SFT, "peft.method": "none", "training.optim": "adamw_torch"}, [6]),
-        ("llm-generic", _SFT, [1, 3, 6, 9]),
+        ("llm-generic", _SFT, [1, 6]),
         ("llm-sft", {**_SFT, **_MEASURED}, [3, 6, 12]),
         ("llm-generic", {**_SFT, **_MEASURED}, [6]),
     ],

@@ -42,24 +42,13 @@ def go(workshop: Any, embedders: Any) -> Any:
 
     def train(task: str, code: int = 0, rows: Any = None, **changes: Any) -> Any:
         data = workshop.data(rows) if rows else find_task(task).sample
-        settings: dict[str, Any] = {
-            "task": task,
-            "model": {"name_or_path": str(embedders(task))},
-            "data": {"path": str(data), "validation_fraction": 0.2},
-            "launch": {"devices": "cpu", "offline": True, "precision": "no", "threads": 1},
-            "training": {
-                "learning_rate": 0.001,
-                "max_steps": 4,
-                "per_device_train_batch_size": 16,
-                "logging_steps": 1000,
-            },
+        quick = {
+            "training.learning_rate": 0.001,
+            "training.max_steps": 4,
+            "training.per_device_train_batch_size": 16,
+            "training.logging_steps": 1000,
         }
-        for key, value in changes.items():
-            section, _, name = key.partition(".")
-            settings.setdefault(section, {})[name] = value
-        outcome = workshop.attempt(workshop.run(settings))
-        assert outcome.code == code, [e for e in outcome.events if e.kind == "error"]
-        return outcome
+        return workshop.train(task, embedders(task), data, {**quick, **changes}, code)
 
     return train
 
@@ -75,6 +64,49 @@ def _reports(outcome: Any) -> dict[str, ReportEvent]:
 
 def _predictor(run: RunFolder, task: str) -> Any:
     return find_task(task).imported("predict")(run, "cpu")
+
+
+_ONE_STEP = {
+    "data.validation_fraction": 0,
+    "evaluation.strategy": "no",
+    "training.max_steps": 1,
+    "training.optim": "sgd",
+    "training.learning_rate": 0.1,
+    "training.max_grad_norm": 0,
+    "training.per_device_train_batch_size": 64,
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "changes"),
+    [
+        ("st-pair-class", {"training.class_weights": "none"}),
+        ("st-pair-class", {"training.loss": "contrastive"}),
+        ("st-pair-score", {"training.loss": "cosine-similarity"}),
+        (
+            "st-triplet",
+            {
+                "training.loss": "triplet",
+                "training.margin": 1.5,
+                "training.matryoshka_dims": [8],
+                "training.distinct_batches": False,
+            },
+        ),
+    ],
+)
+def test_rows_count_as_often_as_they_weigh(go: Any, task: str, changes: Any) -> None:
+    lines = (find_task(task).sample / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    weighed = [{**json.loads(line), "weight": n % 3} for n, line in enumerate(lines[:18])]
+    repeated = [row for row in weighed for _ in range(row["weight"])]
+    first = go(task, rows=weighed, **_ONE_STEP, **changes, **{"data.weight_column": "weight"})
+    second = go(task, rows=repeated, **_ONE_STEP, **changes)
+    plain = go(task, rows=weighed, **_ONE_STEP, **changes)
+    losses = [_figures(outcome)["train_loss"] for outcome in (first, second, plain)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-4)
+    weights = [load_file(o.run.model / "model.safetensors") for o in (first, second)]
+    for name, values in weights[0].items():
+        assert values == pytest.approx(weights[1][name], rel=1e-3, abs=1e-6)
 
 
 class TestFigures:

@@ -23,6 +23,12 @@ from luthier.trainers.text.spans import Piece, best_span, cut, exact_match, f1, 
 from luthier.trainers.tiny.text import encoder, encoder_decoder
 from luthier.trainers.tiny.tokens import word_tokenizer
 
+_QUICK = {
+    "training.learning_rate": 0.003,
+    "training.num_train_epochs": 2,
+    "training.logging_steps": 1000,
+}
+
 
 def _data(folder: Path, rows: list[dict[str, Any]]) -> Path:
     folder.mkdir(exist_ok=True)
@@ -41,19 +47,7 @@ def go(workshop: Any, tmp_path: Path) -> Any:
         if not model.exists():
             (encoder_decoder if task == "seq2seq" else encoder)(model, data)
             _without_dropout(model)
-        settings: dict[str, Any] = {
-            "task": task,
-            "model": {"name_or_path": str(model)},
-            "data": {"path": str(data), "validation_fraction": 0.2},
-            "launch": {"devices": "cpu", "offline": True, "precision": "no", "threads": 1},
-            "training": {"learning_rate": 0.003, "num_train_epochs": 2, "logging_steps": 1000},
-        }
-        for key, value in changes.items():
-            section, _, name = key.partition(".")
-            settings.setdefault(section, {})[name] = value
-        outcome = workshop.attempt(workshop.run(settings))
-        assert outcome.code == code, [e for e in outcome.events if e.kind == "error"]
-        return outcome
+        return workshop.train(task, model, data, {**_QUICK, **changes}, code)
 
     return train
 

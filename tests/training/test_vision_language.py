@@ -70,25 +70,14 @@ def go(workshop: Any, tmp_path: Path, models: Callable[[str], Path]) -> Any:
         rows = _drawn(data, 24) if rows is None else rows
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (data / "train.jsonl").write_text(text, encoding="utf-8")
-        settings: dict[str, Any] = {
-            "task": task,
-            "model": {"name_or_path": str(models(family))},
-            "data": {"path": str(data), "validation_fraction": 0.2},
-            "launch": {"devices": "cpu", "offline": True, "precision": "no", "threads": 1},
-            "training": {
-                "learning_rate": 0.003,
-                "max_steps": 2,
-                "per_device_train_batch_size": 4,
-                "gradient_accumulation_steps": 1,
-            },
-            "evaluation": {"max_new_tokens": 6},
+        quick = {
+            "training.learning_rate": 0.003,
+            "training.max_steps": 2,
+            "training.per_device_train_batch_size": 4,
+            "training.gradient_accumulation_steps": 1,
+            "evaluation.max_new_tokens": 6,
         }
-        for key, value in changes.items():
-            section, _, name = key.partition(".")
-            settings.setdefault(section, {})[name] = value
-        outcome = workshop.attempt(workshop.run(settings))
-        assert outcome.code == code, [e for e in outcome.events if e.kind == "error"]
-        return outcome
+        return workshop.train(task, models(family), data, {**quick, **changes}, code)
 
     return train
 

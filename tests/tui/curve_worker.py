@@ -30,6 +30,7 @@ class Behaviour:
     fail: {step: error message}; the hint is ``hint``.
     lines: lines written to the log at the start.
     level: the loss ends there.
+    reports: of each evaluation, without their steps.
     """
 
     steps: int = 100
@@ -41,6 +42,7 @@ class Behaviour:
     hint: str = ""
     lines: int = 0
     level: float = 0.5
+    reports: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Worker:
@@ -113,6 +115,8 @@ class Worker:
             text = ("bonjour", "merci", "à bientôt")[number]
             known = text[: 1 + len(text) * step // self.does.steps]
             self.say("sample", step=step, prompt=f"Translate: {word}", text=known, expected=text)
+        for report in self.does.reports:
+            self.say("report", step=step, **report)
         folder = self.folder / "artifacts" / "checkpoints" / f"checkpoint-{step}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))

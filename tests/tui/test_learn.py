@@ -15,6 +15,7 @@ from luthier.agent.models import Device, HostReport
 from luthier.presets import find_preset
 from luthier.trainers.registry import tasks
 from luthier.tui.forms import Form, form_fields
+from luthier.tui.learning.aims import AIMS
 from luthier.tui.learning.goals import goals
 from luthier.tui.learning.guide import STEPS, Answers, plan, question
 from luthier.tui.learning.topics import find_topic, matching, topic_of, topics
@@ -110,7 +111,7 @@ def test_questions_come_one_at_a_time_and_can_be_taken_back() -> None:
         answers.give(step, {"goal": "answers"}.get(step, "x"))
     assert tuple(asked) == STEPS
     answers.take_back()
-    assert answers.next == "hardware"
+    assert answers.next == "performance"
 
 
 def test_who_only_wants_to_see_it_is_not_asked_for_data() -> None:
@@ -122,18 +123,21 @@ def test_who_only_wants_to_see_it_is_not_asked_for_data() -> None:
 
 
 @pytest.mark.parametrize(
-    ("goal", "experience", "hardware"),
+    ("goal", "experience", "hardware", "performance"),
     [
-        *product(("answers", "field"), ("none", "some", "much"), ("cpu", "8", "16", "24", "here")),
-        *product([goal.id for goal in goals()[2:]], ("none", "much"), ("cpu", "here")),
+        *product(("answers", "field"), ("none", "some"), ("cpu", "8", "here"), ("fast", "memory")),
+        *product(("answers",), ("none", "much"), ("16", "24"), ("balanced", "best")),
+        *product([goal.id for goal in goals()[2:]], ("none", "much"), ("cpu",), ("fast", "best")),
+        *product([goal.id for goal in goals()[2:]], ("some",), ("here",), ("balanced", "memory")),
     ],
 )
 def test_every_path_leads_to_a_form_that_is_ready(
-    goal: str, experience: str, hardware: str
+    goal: str, experience: str, hardware: str, performance: str
 ) -> None:
     answers = answered(
-        name="Ada", goal=goal, experience=experience, data="sample", hardware=hardware
-    )
+        name="Ada", goal=goal, experience=experience, data="sample", hardware=hardware,
+        performance=performance,
+    )  # fmt: skip
     made = plan(answers, machine(gpu(16)), offline=False)
     values = dict(made.values)
     form = Form(values["task"])
@@ -142,6 +146,8 @@ def test_every_path_leads_to_a_form_that_is_ready(
     assert form.fill(values) == []
     assert form.check().spec is not None
     assert "Ada" in made.text
+    (matters,) = (aim.text for aim in AIMS if aim.id == performance)
+    assert f"**What matters**: {matters}" in made.text
     if form.task.default_model:
         assert str(form.value("model.name_or_path")) in made.text
     for topic in made.topics:
@@ -153,14 +159,44 @@ def test_every_path_leads_to_a_form_that_is_ready(
     [((), "135M"), ((gpu(6),), "1.7B"), ((gpu(16),), "3B"), ((gpu(6), gpu(80)), "7B")],
 )
 def test_the_model_fits_the_machine(devices: tuple[Device, ...], expected: str) -> None:
-    answers = answered(name="", goal="answers", experience="some", data="x", hardware="here")
+    answers = answered(
+        name="", goal="answers", experience="some", data="x", hardware="here",
+        performance="balanced",
+    )  # fmt: skip
     made = plan(answers, machine(*devices), offline=False)
     assert expected in made.values["model"]["name_or_path"]
     assert ("launch" in made.values) == (not devices)
 
 
+@pytest.mark.parametrize(
+    ("goal", "hardware", "performance", "preset"),
+    [
+        ("answers", "24", "fast", "llm-sft/fastest"),
+        ("answers", "8", "fast", "llm-sft/quick-test"),
+        ("answers", "8", "balanced", "llm-sft/balanced"),
+        ("answers", "8", "best", "llm-sft/best-quality"),
+        ("answers", "24", "memory", "llm-sft/smallest-memory"),
+        ("sort", "8", "memory", "text-classification/balanced"),
+        ("table", "cpu", "memory", "tabular-classification/balanced"),
+    ],
+)
+def test_what_matters_chooses_the_preset(
+    goal: str, hardware: str, performance: str, preset: str
+) -> None:
+    given = {"goal": goal, "hardware": hardware, "performance": performance}
+    made = plan(answered(name="", experience="some", data="x", **given), offline=False)
+    assert made.values["preset"] == preset
+    purpose = find_preset(preset).purpose
+    assert purpose in made.text
+    if goal == "sort":
+        assert made.values["training"]["gradient_accumulation_steps"] == 4
+        assert "`per_device_train_batch_size: 4`" in made.text
+
+
 def test_offline_only_what_is_here_is_proposed() -> None:
-    answers = answered(name="", goal="answers", experience="none", data="x", hardware="cpu")
+    answers = answered(
+        name="", goal="answers", experience="none", data="x", hardware="cpu", performance="fast"
+    )
     made = plan(answers, here=["owner/cached"], offline=True)
     assert made.values["model"]["name_or_path"] == "owner/cached"
     made = plan(answers, offline=True)
@@ -169,8 +205,9 @@ def test_offline_only_what_is_here_is_proposed() -> None:
 
 def test_a_typed_name_cannot_break_the_page() -> None:
     answers = answered(
-        name="{x} `*", goal="answers", experience="none", data="a{b}", hardware="cpu"
-    )
+        name="{x} `*", goal="answers", experience="none", data="a{b}", hardware="cpu",
+        performance="best",
+    )  # fmt: skip
     assert "{x}" in plan(answers, offline=False).text
 
 
@@ -194,6 +231,8 @@ async def test_the_guide_asks_explains_and_opens_the_form(
         await luthier.sees("Which data do you have?", "rows.jsonl")
         await luthier.press("enter")
         await luthier.sees("What will it run on?", "this machine")
+        await luthier.press("j", "enter")
+        await luthier.sees("What matters most to you?", "as little memory as possible")
         await luthier.press("j", "enter")
         await luthier.sees("Here is your path, Ada", "Open the form, filled in")
         await luthier.press("enter")

@@ -105,6 +105,27 @@ async def test_errors_are_jumped_to(curves: Any, opened: Any) -> None:
         assert copied == "line 1999: ERROR: it broke"
 
 
+async def test_every_press_counts_while_the_log_is_searched(curves: Any, opened: Any) -> None:
+    run = curves.submit(steps=1, lines=60_000)
+    curves.agent.ended(run)
+    async with opened(size=(80, 24)) as luthier:
+        body = await log_of(luthier, run)
+        await luthier.press("g", *["e"] * 8)
+        await luthier.sees("line 7999: ERROR: it broke")
+        await luthier.settled()
+        assert body.plain == "line 7999: ERROR: it broke"
+        await luthier.press("E", "E", "e", "E", "E")
+        await luthier.sees("line 4999: ERROR: it broke")
+        await luthier.press("E", "E", "E", "E", "E", "E", "E")
+        await luthier.sees("no error above", "line 999: ERROR: it broke")
+        # What is pressed after a search was given up does not go on with it.
+        await luthier.press("e", "e")
+        luthier.app.screen.leave_waits()
+        await luthier.press("g", "e")
+        await luthier.settled()
+        await luthier.until(lambda: body.plain == "line 999: ERROR: it broke")
+
+
 async def test_the_whole_log_is_written_to_a_file(curves: Any, opened: Any, tmp_path: Path) -> None:
     run = curves.submit(steps=1, lines=30_000)
     curves.agent.ended(run)

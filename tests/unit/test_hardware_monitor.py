@@ -121,12 +121,17 @@ def test_the_route_fills_in_holders(monitor: HardwareMonitor) -> None:
     app.state.services = SimpleNamespace(
         hardware=monitor,
         hosts=SimpleNamespace(get=lambda name: monitor),
-        runs=SimpleNamespace(holders=lambda host: {"qaic:1": ["run"]}),
+        runs=SimpleNamespace(
+            holders=lambda host: {"qaic:1": ["run"]},
+            leases=SimpleNamespace(guests=lambda host: {"qaic:1": ["chat 1 with run"]}),
+        ),
     )
     reply = TestClient(app).get("/v1/hardware")
     assert reply.status_code == 200
     report = HostReport.model_validate(reply.json())
-    assert {device.id: device.runs for device in report.devices}["qaic:1"] == ["run"]
+    held = {device.id: (device.runs, device.guests) for device in report.devices}
+    assert held["qaic:1"] == (["run"], ["chat 1 with run"])
+    assert held["qaic:2"] == ([], [])
 
 
 def test_the_module_is_light() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..spec import DataSection
 from .files import find_split, read_file
 from .images import SUFFIXES, Picture
 from .json_files import SPLIT_NAMES
 from .problems import data_error
-from .records import Record
+from .records import Cells, Record
 from .rules import RowRules, S
 from .table import Row, Table
 
@@ -79,6 +79,17 @@ class PictureRules(RowRules[S]):
         if path.suffix.lower() == ".zip":
             raise data_error("is a zip file; unpack it and name its folder", path)
         return None
+
+    def held(self, cells: Cells) -> list[Any]:
+        """What stands for each picture of a row: names of files, or bytes.
+
+        Raises:
+            EmptyCellError, MistakeError: the cell holds neither.
+        """
+        value = cells.value("image")
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            value = cells.items("image")
+        return value if isinstance(value, list) else [value]
 
     def content(self, record: Record) -> str:
         return " ".join(v.digest for v in record.values.values() if isinstance(v, Picture))

@@ -25,10 +25,10 @@ class Load(WorkerMessage):
 
 
 class Predict(WorkerMessage):
-    """Predict from ``rows``, or from what ``source`` names: a text, file or folder."""
+    """Predict from ``rows``, or from what ``source`` names: texts, files or folders."""
 
     op: Literal["predict"] = "predict"
-    source: str | None = None
+    source: str | list[str] | None = None
     rows: list[dict[str, Any]] = []
 
 

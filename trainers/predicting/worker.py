@@ -70,10 +70,11 @@ class Worker(RequestWorker[Request]):
             raise LuthierError("No result is loaded.")
         task, predictor, parts = self._loaded
         started = time.monotonic()
-        if request.source is not None:
-            given = read_inputs(task, request.source, parts)
-        else:
+        if request.source is None:
             given = given_rows(task, request.rows)
+        else:
+            sources = [request.source] if isinstance(request.source, str) else request.source
+            given = [each for source in sources for each in read_inputs(task, source, parts)]
         self.channel.send(Started(id=request.id, total=len(given)))
         for first in range(0, len(given), predictor.batch_size):
             if cancelled.is_set():

@@ -10,6 +10,7 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
+from ..engine.column_trainer import WEIGHTS
 from ..engine.models import load_options, not_repacked, placing
 from ..engine.pipeline import Setup
 from ..errors import Problem, SpecError
@@ -121,14 +122,17 @@ class TextsCollator:
         prompt_lengths: tokens before the texts of a column, which some models do not pool.
     """
 
-    valid_label_columns = ("label",)
+    valid_label_columns = ("label", WEIGHTS)
 
     def __init__(self, tokenizer: Any, prompt_lengths: Mapping[str, int]) -> None:
         self._tokenizer = tokenizer
         self._prompt_lengths = prompt_lengths
 
     def __call__(self, items: list[dict[str, Any]]) -> dict[str, Any]:
-        """The batch: ``{column}_input_ids``, ``{column}_attention_mask``, and ``label``."""
+        """The batch: ``{column}_input_ids``, ``{column}_attention_mask``, and ``label``.
+
+        Rows with weights have pairs of both as their label.
+        """
         batch: dict[str, Any] = {}
         for column in items[0]:
             if not column.endswith(_IDS):
@@ -139,7 +143,9 @@ class TextsCollator:
                 batch[f"{name}_{key}"] = value
             if name in self._prompt_lengths:
                 batch[f"{name}_prompt_length"] = self._prompt_lengths[name]
-        if "label" in items[0]:
+        if WEIGHTS in items[0]:
+            batch["label"] = torch.tensor([[i.get("label", 0), i[WEIGHTS]] for i in items])
+        elif "label" in items[0]:
             batch["label"] = torch.tensor([item["label"] for item in items])
         return batch
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from ..spec import ColumnSpec, TrainingSection, conflict, parameter
+from ..spec import ColumnSpec, TrainingSection, WeightedDataSection, conflict, parameter
 
 RankingLoss = Literal["multiple-negatives-ranking", "cached-multiple-negatives-ranking"]
 
@@ -128,4 +128,23 @@ class SentenceSpec(ColumnSpec):
         for key in ("label_smoothing_factor", "neftune_noise_alpha"):
             if getattr(self.training, key):
                 raise conflict(f"training.{key}", f"{self.task} has none; leave it out")
+        return self
+
+
+class WeightedSentenceSpec(SentenceSpec):
+    """The same where rows may have weights, with the losses that look at one row at a time."""
+
+    weighted_losses: ClassVar[tuple[str, ...]]
+
+    data: WeightedDataSection = parameter(meaning="The rows.", level="beginner")
+
+    @model_validator(mode="after")
+    def _loss_has_weights(self) -> WeightedSentenceSpec:
+        training: Any = self.training
+        if self.data.weight_column and training.loss not in self.weighted_losses:
+            text = (
+                f"{training.loss} compares the rows of a batch, so that none has a weight of its "
+                f"own; use training.loss {' or '.join(self.weighted_losses)}, or leave it out"
+            )
+            raise conflict("data.weight_column", text)
         return self

@@ -15,6 +15,7 @@ from typing_extensions import TypeVar
 from ..data.records import Record
 from ..engine.adapters import adapter_config
 from ..engine.column_task import ColumnTask
+from ..engine.column_trainer import WEIGHTS
 from ..engine.pipeline import Setup
 from .losses import nested
 from .measuring import similarities
@@ -96,6 +97,9 @@ class SentenceTask(ColumnTask[S]):
         labels = [self.label(record) for record in records]
         if labels and labels[0] is not None:
             columns["label"] = labels
+        if training and self.spec.data.row_weights is not None:
+            mean = sum(record.weight for record in records) / len(records)
+            columns[WEIGHTS] = [record.weight / mean for record in records]
         return Dataset.from_dict(columns)
 
     def collator(self) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:

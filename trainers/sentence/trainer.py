@@ -39,7 +39,7 @@ class SentenceTrainer(RowTrainer, _Batches):
     _task: Any
 
     def __init__(self, *, task: Any, **options: Any) -> None:
-        # The library asks its collator which columns are no texts; rows here have no weights.
+        # The library asks its collator which columns are no texts, and this one knows of weights.
         options["data_collator"] = task.collator()
         super().__init__(task=task, loss=task.loss(options["model"]), **options)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from .parameter import Section, parameter
+from typing import Any
+
+from pydantic import model_validator
+
+from .parameter import Section, conflict, parameter
 
 
 class DataSection(Section):
@@ -37,6 +41,15 @@ class DataSection(Section):
         "Which column plays which part, such as {text: review, label: stars}; silent: guessed.",
         level="beginner",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_weight_is_ignored(cls, values: Any) -> Any:
+        given = isinstance(values, dict) and values.get("weight_column") is not None
+        if given and "weight_column" not in cls.model_fields:
+            text = "the loss of this task has no weights for rows; leave it out"
+            raise conflict("data.weight_column", text)
+        return values
 
     @property
     def row_weights(self) -> str | None:

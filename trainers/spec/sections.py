@@ -68,6 +68,15 @@ class ModelSection(Section):
 class TrainingSection(Section):
     """What every gradient-trained task takes, under the names of transformers.TrainingArguments."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_class_weights_are_ignored(cls, values: Any) -> Any:
+        given = isinstance(values, dict) and "class_weights" in values
+        if given and "class_weights" not in cls.model_fields:
+            text = "the loss of this task has no weights for classes; leave it out"
+            raise conflict("training.class_weights", text)
+        return values
+
     num_train_epochs: float = parameter(
         3.0, "Passes over the training rows.", level="beginner", unit="epochs", gt=0, group="length"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -17,7 +17,7 @@ from ..sentence.entry import (
     two_sentences,
     usage,
 )
-from ..sentence.settings import SentenceSpec, SentenceTraining
+from ..sentence.settings import SentenceTraining, WeightedSentenceSpec
 from ..spec import conflict, parameter
 
 
@@ -64,8 +64,10 @@ class PairClassTraining(SentenceTraining):
         return self
 
 
-class PairClassSpec(SentenceSpec):
+class PairClassSpec(WeightedSentenceSpec):
     """A run on pairs of texts with classes."""
+
+    weighted_losses: ClassVar[tuple[str, ...]] = ("softmax", "contrastive")
 
     task: Literal["st-pair-class"] = parameter(
         "st-pair-class", "What is trained.", level="beginner"

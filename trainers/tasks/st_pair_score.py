@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..registry import Column, Inputs, Task
 from ..sentence.entry import (
@@ -15,7 +15,7 @@ from ..sentence.entry import (
     two_sentences,
     usage,
 )
-from ..sentence.settings import SentenceSpec, SentenceTraining
+from ..sentence.settings import SentenceTraining, WeightedSentenceSpec
 from ..spec import parameter
 
 
@@ -36,8 +36,10 @@ class ScoreTraining(SentenceTraining):
     )
 
 
-class ScoreSpec(SentenceSpec):
+class ScoreSpec(WeightedSentenceSpec):
     """A run on pairs of texts with scores."""
+
+    weighted_losses: ClassVar[tuple[str, ...]] = ("cosine-similarity",)
 
     task: Literal["st-pair-score"] = parameter(
         "st-pair-score", "What is trained.", level="beginner"

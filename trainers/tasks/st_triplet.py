@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..registry import Column, Inputs, Task
 from ..sentence.entry import DEFAULT_MODEL, LOADING, PREDICT, SAMPLE_SETTINGS, SAMPLES, TINY, usage
-from ..sentence.settings import ContrastTraining, RankingLoss, SentenceSpec
+from ..sentence.settings import ContrastTraining, RankingLoss, WeightedSentenceSpec
 from ..spec import parameter
 
 
@@ -31,8 +31,10 @@ class TripletTraining(ContrastTraining):
     )
 
 
-class TripletSpec(SentenceSpec):
+class TripletSpec(WeightedSentenceSpec):
     """A run on triplets."""
+
+    weighted_losses: ClassVar[tuple[str, ...]] = ("triplet",)
 
     task: Literal["st-triplet"] = parameter("st-triplet", "What is trained.", level="beginner")
     training: TripletTraining = parameter(TripletTraining(), "How it is trained.")

@@ -26,14 +26,11 @@ class PictureTextRules(PictureRules[PictureSpec]):
 
     def pictures(self, cells: Cells) -> list[Picture]:
         """The pictures of a row, one or several."""
-        value, name = cells.value("image"), cells.name("image")
-        if isinstance(value, str) and value.lstrip().startswith("["):
-            value = cells.items("image")
-        if not isinstance(value, list):
-            return [picture_cell(cells, "image")]
-        if not value:
-            raise MistakeError(f"{name} is an empty list; a row needs a picture")
-        return [picture_cell(cells.holding("image", each), "image") for each in value]
+        held = self.held(cells)
+        if not held:
+            text = f"{cells.name('image')} is an empty list; a row needs a picture"
+            raise MistakeError(text)
+        return [picture_cell(cells.holding("image", each), "image") for each in held]
 
     def content(self, record: Record) -> str:
         return " ".join(picture.digest for picture in record.values["pictures"])

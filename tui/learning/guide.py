@@ -1,21 +1,21 @@
-"""The guide: five questions, one at a time, and the path that follows from the answers."""
+"""The guide: six questions, one at a time, and the path that follows from the answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from luthier.agent.models import HostReport
-from luthier.presets import find_preset
 from luthier.trainers import demo
 from luthier.trainers.registry import Task, find_task
 from luthier.trainers.spec.yaml_loader import load_yaml
 
+from .aims import AIMS, choose
 from .goals import Goal, find_goal, goals
 
-Step = Literal["name", "goal", "experience", "data", "hardware"]
-STEPS: tuple[Step, ...] = ("name", "goal", "experience", "data", "hardware")
+Step = Literal["name", "goal", "experience", "data", "hardware", "performance"]
+STEPS: tuple[Step, ...] = ("name", "goal", "experience", "data", "hardware", "performance")
 SAMPLE = "sample"
 _GIB = 1 << 30
 _CPU = "cpu"
@@ -113,6 +113,9 @@ def question(
         case "hardware":
             here = (Answer("here", _here(report)),) if report else ()
             return Question(step, "What will it run on?", (*here, *_HARDWARE))
+        case "performance":
+            aims = tuple(Answer(aim.id, aim.text) for aim in AIMS)
+            return Question(step, "What matters most to you?", aims)
 
 
 _TRY_IT = Answer("try", "only see how it works, in a minute")
@@ -154,29 +157,37 @@ def plan(
     goal = find_goal(given["goal"])
     task = find_task(goal.task)
     memory = _memory(given["hardware"], report)
-    model, model_reason = _model(goal, task, memory, here, offline=offline)
-    kind = "quick-test" if given["experience"] == "none" else "balanced"
-    preset = find_preset(f"{task.id}/{kind}")
+    aim = given["performance"]
+    # Who wants little memory has a model that leaves half of it free.
+    room = memory / 2 if memory is not None and aim == "memory" else memory
+    model, model_reason = _model(goal, task, room, here, offline=offline)
+    chosen = choose(aim, task, memory, beginner=given["experience"] == "none")
+    preset = chosen.preset
     path = str(task.sample) if given["data"] == SAMPLE else given["data"]
     values: dict[str, Any] = {
         "task": task.id,
         "preset": preset.name,
         "data": {"path": path},
         "expert": given["experience"] == "much",
+        **chosen.values,
     }
     if model:
         values["model"] = {"name_or_path": model}
     if memory is None:
         values["launch"] = {"devices": _CPU}
     elif memory < 11 and task.chats:
-        values["training"] = {"gradient_checkpointing": True}
+        values["training"] = {**values.get("training", {}), "gradient_checkpointing": True}
     text = _PATH.format(
         name=name,
         title=task.title,
         sentence=task.sentence,
         model=f"`{model}`. {model_reason}" if model else model_reason,
         data="the tiny sample that Luthier carries" if given["data"] == SAMPLE else f"`{path}`",
+        aim=next(each.text for each in AIMS if each.id == aim),
+        reason=chosen.reason,
+        changed="".join(f"\n- `{key}: {value}`" for key, value in _settings(chosen.values)),
         preset=f"`{preset.name}`. {preset.purpose}",
+        trades=preset.trades,
         watch=_WATCH_WRITING if task.chats else _WATCH_MEASURING,
         device=_device(given["hardware"], memory),
     )
@@ -205,7 +216,9 @@ Here is your path, **{name}**.
 **Data**: {data}. Open it in the form (enter on *path*) and read two rows as the model will see them
 before anything else.
 
-**Settings**: the preset {preset}
+**What matters**: {aim}. {reason}
+
+**Settings**: the preset {preset} {trades}{changed}
 
 **Where**: {device}
 
@@ -223,6 +236,10 @@ _READING = {
     "some": ("dataset-preparation", "learning-rate", "lora", "overfitting", "common-problems"),
     "much": ("training-arguments", "training-faster", "ablation", "results-analysis"),
 }
+
+
+def _settings(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(key, value) for section in values.values() for key, value in section.items()]
 
 
 def _here(report: HostReport) -> str:

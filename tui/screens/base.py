@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
@@ -90,6 +90,11 @@ class LuthierScreen(Screen[None]):
         """The widgets between header and footer; ``with`` blocks work as in ``compose``."""
         return ()
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What keys are called here just now, by id, where that is not what the table says."""
+        return {}
+
     # -- news ----------------------------------------------------------------------------------
 
     def topics_changed(self, topics: frozenset[Topic]) -> None:
@@ -142,6 +147,7 @@ class LuthierScreen(Screen[None]):
 
         client = self.luthier.client_in_time
         wait: Wait[_Answer] = Wait(lambda: request(client()), ended, doing)
+        self._forget_given_up()
         self._waits.append(cast("Wait[object]", wait))
         wait.start()
         if doing:
@@ -186,10 +192,15 @@ class LuthierScreen(Screen[None]):
         for wait in self._waits:
             if wait.doing:
                 wait.cancel()
+        self._forget_given_up()
         self._show_busy()
         if given_up:
             self.notify(f"No longer waiting: {given_up[-1]}. The agent may still do it.")
         return bool(given_up)
+
+    def _forget_given_up(self) -> None:
+        """Nobody says that they ended."""
+        self._waits = [wait for wait in self._waits if not wait.is_cancelled]
 
     def keep(self) -> None:
         """Keep what is worked on here. Called before the screen goes away, or Luthier."""

@@ -236,6 +236,8 @@ class NewRunScreen(FormMemory):
     def action_back(self) -> None:
         """Leave the search, then the waits, then the screen."""
         find = self.query_one("#find", Input)
+        if not self.has_class("-form") and self.query_one(TaskBrowser).leave_filter():
+            return
         if find.has_focus or find.value:
             find.value = ""
             self.set_class(False, "-finding")

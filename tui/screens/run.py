@@ -20,13 +20,13 @@ from luthier.trainers.spec.yaml_loader import dump_yaml
 from ..bindings import bindings
 from ..hints import Remedy, remedy_for
 from ..plot.drawing import Row, wrap
-from ..report_view import report_lines
 from ..run_view import head_rows, hint_lines, note_lines, prompts_of, spec_lines
 from ..state import Topic
 from ..widgets.drawn import Drawn, TabRow
 from ..widgets.file_list import FileList
 from ..widgets.gpu_panel import GpuPanel
 from ..widgets.log_view import LogView
+from ..widgets.report_pane import ReportPane
 from ..widgets.run_charts import RunCharts
 from ..widgets.sample_view import SampleView
 from ..widgets.scroller import Scroller, TextPane
@@ -106,7 +106,7 @@ class RunScreen(LuthierScreen):
             yield TextPane(follow=True, empty="nothing has happened yet", id="events")
             yield TextPane(empty="reading the spec", id="spec")
             yield FileList(self.run_id, time.time, id="files")
-            yield TextPane(empty="no evaluation has reported anything yet", id="reports")
+            yield ReportPane(lambda: self.glyphs, id="reports")
 
     def on_mount(self) -> None:
         """The keys go to the charts first."""
@@ -156,7 +156,7 @@ class RunScreen(LuthierScreen):
             case "samples" if kinds & {"all", "samples"}:
                 self.query_one(SampleView).show(list(data.samples))
             case "reports" if kinds & {"all", "reports"}:
-                self.query_one("#reports", TextPane).show(report_lines(data.reports.values()))
+                self.query_one(ReportPane).show(data.reports.values())
             case "events" if kinds & {"all", "notes", "metrics"}:
                 self.query_one("#events", TextPane).show(note_lines(data.notes))
 
@@ -285,6 +285,12 @@ class RunScreen(LuthierScreen):
                 return run.state.finished and run.state is not RunState.SUCCEEDED
         return bool(run.artifact)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """One talks to what came out, or tries it."""
+        run = self.run_line
+        return {"run.chat": self.luthier.outcomes.label(run.task)} if run and run.artifact else {}
+
     def action_apply(self) -> None:
         """Set up a new run with the remedy applied."""
         remedy = self.remedy
@@ -317,7 +323,7 @@ class RunScreen(LuthierScreen):
         self.ask(request, doing=doing)
 
     def action_chat(self) -> None:
-        """Talk to the model that came out."""
+        """Talk to the model that came out, or try it."""
         self.luthier.open_chat([self.run_id])
 
     def action_export(self) -> None:
@@ -345,3 +351,5 @@ class RunScreen(LuthierScreen):
                 files = self.query_one(FileList)
                 path = files.opened or files.table.current or ""
                 self.copy(f"{run.folder}/{path}".rstrip("/"), "path")
+            case "reports":
+                self.copy(self.query_one(ReportPane).plain, "reports")

@@ -15,6 +15,7 @@ from luthier.agent.states import RunState
 from luthier.trainers.errors import LuthierError
 
 from ..bindings import bindings
+from ..outcomes import CHAT, TRY
 from ..run_list import Order, counted, explanation, headings, shown
 from ..state import Topic
 from ..widgets.line_table import LineTable
@@ -200,6 +201,13 @@ class RunsScreen(LuthierScreen):
                 return len(self.state.runs) > 1
         return True
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """One talks to what came out, or tries it."""
+        outcomes = self.luthier.outcomes
+        labels = [outcomes.label(run.task) for run in self.chosen() if run.artifact]
+        return {"runs.chat": CHAT if CHAT in labels else TRY} if labels else {}
+
     def action_new(self) -> None:
         """Set up a new run."""
         self.luthier.open_new_run()
@@ -220,12 +228,18 @@ class RunsScreen(LuthierScreen):
             self.luthier.open_run(current)
 
     def action_chat(self) -> None:
-        """Talk to what came out of the chosen runs."""
-        runs = [run.id for run in self.chosen() if run.artifact]
-        if len(runs) > _CHAT_MOST:
+        """Talk to what came out of the chosen runs, or try it."""
+        outcomes = self.luthier.outcomes
+        runs = [run for run in self.chosen() if run.artifact]
+        talking = [run.id for run in runs if not outcomes.is_tried_for_sure(run.task)]
+        if not talking and len(runs) > 1:
+            self.notify("Results that predict are tried one at a time.", severity="warning")
+        elif len(talking) > _CHAT_MOST:
             self.notify(f"Mark at most {_CHAT_MOST} runs to chat with.", severity="warning")
         else:
-            self.luthier.open_chat(runs)
+            if talking and len(talking) < len(runs):
+                self.notify("Only those that can be talked to take part.")
+            self.luthier.open_chat(talking or [run.id for run in runs])
 
     def action_compare(self) -> None:
         """Compare the marked runs."""

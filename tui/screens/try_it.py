@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import cycle
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.binding import BindingType
@@ -15,7 +15,7 @@ from luthier.trainers.registry import Inputs, find_task
 
 from ..bindings import bindings
 from ..state import Topic
-from ..trying import Line, examples, predict, prediction_lines
+from ..trying import Line, Predicted, examples, predict, prediction_lines
 from ..widgets.scroller import Scroller, TextPane
 from .base import LuthierScreen
 
@@ -47,7 +47,7 @@ class TryScreen(LuthierScreen):
 
     def _placeholder(self, role: str) -> str:
         if self.inputs.kind == "image" and role == self.inputs.roles[0]:
-            return f"{role}: path of a picture"
+            return f"{role}: path of a picture, a folder or a table"
         return role if role in self.inputs.roles else f"{role} (may be left out)"
 
     def on_mount(self) -> None:
@@ -87,12 +87,13 @@ class TryScreen(LuthierScreen):
         run_id, inputs, values = self.run_id, self.inputs, self.values
         self.ask(
             lambda client: predict(client, run_id, inputs, values),
-            lambda prediction: self._show(values, prediction),
+            self._show,
             doing="predicting",
         )
 
-    def _show(self, values: dict[str, str], prediction: dict[str, Any]) -> None:
-        self._said = [*prediction_lines(values, prediction), *self._said]
+    def _show(self, found: Predicted) -> None:
+        lines = [line for each in found for line in prediction_lines(*each)]
+        self._said = [*lines, *self._said]
         self.query_one("#said", TextPane).show(self._said, from_top=True)
 
     def action_back(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from rich.style import Style
@@ -21,14 +22,22 @@ _NARROW_MOST = 6
 _NARROW = 100
 
 
-def chosen(active: dict[str, ActiveBinding]) -> list[tuple[str, str, str]]:
-    """Key, label and action of what belongs into the footer, the most important first."""
+def chosen(
+    active: dict[str, ActiveBinding], labels: Mapping[str, str] | None = None
+) -> list[tuple[str, str, str]]:
+    """Key, label and action of what belongs into the footer, the most important first.
+
+    Args:
+        labels: by id, what stands in the place of the table's label.
+    """
+    labels = labels or {}
     found: dict[str, tuple[int, str, str, str]] = {}
     for key, (_, binding, enabled, _) in active.items():
         entry = key_of(binding.id)
         place = entry.footer if entry else 50
         if binding.show and enabled and place and binding.action not in found:
-            found[binding.action] = (place, key, binding.description, binding.action)
+            label = labels.get(binding.id or "", binding.description)
+            found[binding.action] = (place, key, label, binding.action)
     return [(key, label, action) for _, key, label, action in sorted(found.values())]
 
 
@@ -73,7 +82,7 @@ class KeyLine(Widget):
 
     def _line(self) -> Text:
         app = cast("LuthierApp", self.app)
-        entries = chosen(self.screen.active_bindings)
+        entries = chosen(self.screen.active_bindings, app.front.labels if app.front else None)
         shown = [(key, app.key_name(key), label) for key, label, _ in entries]
         widths = [len(name) + len(label) + 3 for _, name, label in shown]
         width = self.size.width

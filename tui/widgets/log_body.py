@@ -14,22 +14,20 @@ from ..bindings import bindings
 from ..log_lines import LogRow, Pager
 from ..logs import (
     BLOCK,
-    Finder,
     LineIndex,
     Missing,
     Output,
     error_finder,
-    find,
     words_finder,
 )
 from ..plot.drawing import Row
 from ..screens.save_log import ask_to_save
+from .finding import Finding
 from .scroller import Scroller
 
 if TYPE_CHECKING:
     from luthier.agent.client import Client, LogPart
 
-    from ..asking import Wait
     from ..screens.base import LuthierScreen
 
 _FETCH = 4 * BLOCK
@@ -59,7 +57,7 @@ class LogBody(Scroller):
         self.attempt: int | None = None
         self.remark = ""
         self.words = ""
-        self.searching: Wait[int | None] | None = None
+        self.finding = Finding(self)
         self.attempts = 1
         self._rows_shown: list[LogRow] = []
         self._begin(None)
@@ -74,6 +72,7 @@ class LogBody(Scroller):
         self._fetching = False
         self._stuck = -1
         self._later: Callable[[], None] | None = None
+        self.finding.forget()
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -118,8 +117,8 @@ class LogBody(Scroller):
         except Missing as missing:
             if missing.offset == self._stuck:
                 self._stuck = -1
-                self.remark = "the log could not be read there"
-                self.post_message(self.Told())
+                self.finding.forget()
+                self.tell("the log could not be read there")
                 return
             self._stuck = missing.offset
             begin = missing.offset
@@ -143,11 +142,13 @@ class LogBody(Scroller):
             output.put(part.offset, part.data, part.size)
             operation, self._later = self._later or then, None
             self._do(operation)
+            self.finding.bytes_came()
             self._count()
 
         def failed(_: Exception) -> None:
             # The screen says that the agent is away; the log is read anew when it is back.
             self._fetching = False
+            self.finding.forget()
 
         self._luthier.ask(
             lambda client: client.log(run_id, attempt=attempt, offset=offset, limit=_FETCH),
@@ -196,7 +197,7 @@ class LogBody(Scroller):
     def shown_rows(self, width: int, height: int) -> list[Row]:
         """The rows on the screen."""
         if (self.pager.width, self.pager.height) != (width, height):
-            self.call_later(self._do, self._show)
+            self.call_later(self.catch_up)
         if not self.output.size:
             return [[("no output yet" if self.attempt else "reading the log", "label")]]
         return [self._row(row, width) for row in self._rows_shown]
@@ -248,6 +249,7 @@ class LogBody(Scroller):
             self._show()
 
         self.remark = ""
+        self.finding.forget()
         self._do(work)
 
     def move(self, rows: int) -> None:
@@ -273,6 +275,7 @@ class LogBody(Scroller):
         def work() -> None:
             self.current = self.pager.to_line(offset)
             self._show()
+            self.finding.step_done()
 
         self._do(work)
 
@@ -289,8 +292,7 @@ class LogBody(Scroller):
         if self.attempts > 1 and self.attempt:
             self.open(self.attempt - 1 if self.attempt > 1 else self.attempts)
         else:
-            self.remark = "there is one attempt only"
-            self.post_message(self.Told())
+            self.tell("there is one attempt only")
 
     def action_save(self) -> None:
         """Write the whole log to a file."""
@@ -318,29 +320,38 @@ class LogBody(Scroller):
     def search(self, words: str) -> None:
         """Find words from the top of the screen on, whatever their case."""
         self.words = words
+        self.finding.forget()
         self.redraw()
         if words:
-            self._find(words_finder(words), self._shown_from, forward=True, what=words)
+            self.finding.find(words_finder(words), self._shown_from, forward=True, what=words)
 
     def action_again(self, forward: bool) -> None:
         """To the next match, or the one before."""
         if self.words:
-            finder = words_finder(self.words)
-            self._find(finder, self._beyond(forward), forward=forward, what=self.words)
+            self.finding.step(words_finder(self.words), forward, self.words)
         else:
-            self.remark = "nothing is searched for"
-            self.post_message(self.Told())
+            self.tell("nothing is searched for")
 
     def action_error(self, forward: bool) -> None:
         """To the next line that looks wrong, or the one before."""
-        self._find(error_finder, self._beyond(forward), forward=forward, what="error")
+        self.finding.step(error_finder, forward, "error")
+
+    def tell(self, remark: str) -> None:
+        """Say something in the status line."""
+        self.remark = remark
+        self.post_message(self.Told())
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether bytes are on their way, and what is shown may change."""
+        return self._fetching
 
     @property
     def _shown_from(self) -> int:
         """Where the first line on the screen begins."""
         return self._rows_shown[0].start if self._rows_shown else 0
 
-    def _beyond(self, forward: bool) -> int:
+    def beyond(self, forward: bool) -> int:
         """Where to search from: beyond the marked line if it is seen, else the screen's first."""
         marked = self.is_led and any(row.start == self.current for row in self._rows_shown)
         start = self.current if marked else self._shown_from
@@ -353,31 +364,3 @@ class LogBody(Scroller):
         except Missing:
             return start + 1
         return self.output.size if following is None else following
-
-    def _find(self, finder: Finder, start: int, *, forward: bool, what: str) -> None:
-        run_id, attempt = self.run_id, self.attempt
-        this: Wait[int | None] | None = None
-        if self.searching is not None:
-            self.searching.cancel()
-
-        def work(client: Client) -> int | None:
-            def read(offset: int, limit: int) -> tuple[bytes, int]:
-                part = client.log(run_id, attempt=attempt, offset=offset, limit=limit)
-                return part.data, part.size
-
-            def wanted() -> bool:
-                # The thread may be quicker than whoever started it.
-                return this is None or not this.is_cancelled
-
-            return find(read, finder, start, forward=forward, wanted=wanted)
-
-        def found(offset: int | None) -> None:
-            self.searching = None
-            self.remark = "" if offset is not None else (
-                f"no {what} {'below' if forward else 'above'}"
-            )  # fmt: skip
-            if offset is not None:
-                self.to_offset(offset)
-            self.post_message(self.Told())
-
-        this = self.searching = self._luthier.ask(work, found, doing="searching the log")

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual import on
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from luthier.agent.text import printable
 from luthier.presets import presets
 from luthier.trainers.registry import Family, Task, tasks
 
+from ..bindings import bindings
 from ..setups import LastUsed
 from .options import Options
 
 LAST = "last"
-
 
 _HEADINGS: dict[Family, str] = {
     "language model": "Language models",
@@ -43,11 +45,14 @@ class TaskBrowser(Horizontal):
         height: 1fr;
         & #choice { width: 34; padding: 1 1 0 1; }
         & #choice Static { padding-bottom: 1; }
+        & #words { display: none; margin-bottom: 1; background: $surface; }
         & Options { text-wrap: nowrap; text-overflow: ellipsis; }
         & #task { padding-top: 1; }
         & VerticalScroll { width: 1fr; padding: 0 2; border-left: solid $panel; }
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("tasks")]
 
     class Chosen(Message):
         """A task was chosen; ``last``: go on with the form that was used last."""
@@ -65,6 +70,7 @@ class TaskBrowser(Horizontal):
         """The list and the explanation."""
         with Vertical(id="choice"):
             yield Static("What do you want to train?", classes="title")
+            yield Input(placeholder="words of a task", id="words", compact=True)
             yield Options(id="tasks")
         with VerticalScroll(can_focus=False):
             yield Static(id="task")
@@ -72,20 +78,56 @@ class TaskBrowser(Horizontal):
     def show(self, last: LastUsed | None) -> None:
         """Show the tasks, and first the form that was used last."""
         self._last = last
+        self.leave_filter()
+        self._list()
+        self.query_one(Options).focus()
+
+    def _list(self, at: str | None = None) -> None:
+        words = self.query_one("#words", Input).value
         options = self.query_one(Options)
         options.clear_options()
-        if last:
+        if self._last and not words:
             options.add_option(Option("Go on where you left", id=LAST))
         family = ""
-        places = {family: place for place, family in enumerate(_HEADINGS)}
-        for task in sorted(tasks().values(), key=lambda task: places[task.family]):
+        for task in matching(words):
             if task.family != family:
                 family = task.family
                 options.add_option(Option(_HEADINGS[family], disabled=True))
             options.add_option(Option(f"  {task.title}", id=task.id))
-        options.go_to(None)
-        options.focus()
+        options.go_to(at)
         self._explain(options.current)
+
+    # -- the filter ----------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A stroke is a letter among the words."""
+        typing = self.query_one("#words", Input).has_focus
+        return {"filter": not typing, "to_list": typing}.get(action, True)
+
+    def action_filter(self) -> None:
+        """Type words of the tasks to show."""
+        field = self.query_one("#words", Input)
+        field.display = True
+        self.screen.set_focus(field)
+
+    @on(Input.Changed, "#words")
+    def _words_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._list(self.query_one(Options).current)
+
+    @on(Input.Submitted, "#words")
+    def action_to_list(self) -> None:
+        """From the words to the tasks."""
+        self.query_one(Options).focus()
+
+    def leave_filter(self) -> bool:
+        """Show all tasks again; False when nothing was filtered."""
+        field = self.query_one("#words", Input)
+        was_there = bool(field.display)
+        field.value, field.display = "", False
+        if was_there:
+            self.query_one(Options).focus()
+        return was_there
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -97,6 +139,8 @@ class TaskBrowser(Horizontal):
             self.query_one("#task", Static).update(last_used(self._last))
         elif option_id:
             self.query_one("#task", Static).update(explained(tasks()[option_id]))
+        else:
+            self.query_one("#task", Static).update("No task has these words. Escape shows all.")
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
@@ -105,6 +149,18 @@ class TaskBrowser(Horizontal):
             self.post_message(self.Chosen(self._last.task, last=True))
         elif event.option_id:
             self.post_message(self.Chosen(event.option_id))
+
+
+def matching(words: str) -> list[Task]:
+    """The tasks that have all the words in id, title, sentence or family, by family."""
+    wanted = words.lower().split()
+
+    def has(task: Task) -> bool:
+        text = f"{task.id} {task.title} {task.sentence} {task.family} {_HEADINGS[task.family]}"
+        return all(word in text.lower() for word in wanted)
+
+    places = {family: place for place, family in enumerate(_HEADINGS)}
+    return sorted(filter(has, tasks().values()), key=lambda task: places[task.family])
 
 
 def explained(task: Task) -> RenderableType:

@@ -31,18 +31,20 @@ def opened_chat(
     model: str | None = None,
     *,
     offline: bool = False,
+    cpu: bool = False,
     stay: bool = False,
 ) -> Iterator[Chat]:
     """A chat that is ready to answer; ended afterwards unless somebody else had loaded it.
 
     Args:
+        cpu: answer on the CPU.
         stay: leave it loaded in any case, until its idle time is over.
 
     Raises:
         LuthierError: the runs have no result, or the model cannot be loaded.
     """
     named = _model_called(model) if model else None
-    request = OpenChatRequest(runs=list(runs), model=named, offline=offline)
+    request = OpenChatRequest(runs=list(runs), model=named, offline=offline, cpu=cpu)
     loaded = {chat.id for chat in here.client.chats.all()}
     with here.busy(f"Loading {model or 'the model'} ..."):
         chat = here.client.chats.open(request, wait=True)

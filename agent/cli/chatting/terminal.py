@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from luthier.trainers.errors import LuthierError
@@ -79,8 +79,9 @@ def _typed(here: Invocation, session: Session, face: TerminalFace | PipeFace) ->
                 here.console.print()
                 return
             except KeyboardInterrupt:
-                # At the prompt it only clears the line, as in every shell.
-                here.console.print()
+                # At the prompt it only clears the line, as in every shell; pressed twice, too.
+                with suppress(KeyboardInterrupt):
+                    here.console.print()
             except LuthierError as error:
                 for line in error_lines(error):
                     here.remark(f"error: {line}", style="red")

@@ -62,6 +62,7 @@ def chat(
     preset: Annotated[Preset, typer.Option(help="How words are chosen.")] = Preset.balanced,
     settings: Values = None,
     offline: Annotated[bool, flag("--offline", help="Open no connection.")] = False,
+    cpu: Annotated[bool, flag("--cpu", help="Answer on the CPU, whatever else there is.")] = False,
     stay: Annotated[
         bool, flag("--stay", help="Leave the model loaded afterwards, until its idle time is over.")
     ] = False,
@@ -83,7 +84,8 @@ def chat(
     sampling = _sampling(preset.value, settings or [])
     wishes = Wishes(voice, system, sampling, prompt, as_json)
     known = [here.client.run(name) for name in runs or []]
-    with opened_chat(here, [run.id for run in known], model, offline=offline, stay=stay) as loaded:
+    ids = [run.id for run in known]
+    with opened_chat(here, ids, model, offline=offline, cpu=cpu, stay=stay) as loaded:
         talk(here, loaded, known, wishes)
 
 

@@ -14,11 +14,11 @@ from ..options import RunName, flag
 def predict(
     context: typer.Context,
     run: RunName,
-    source: Annotated[
-        str,
+    sources: Annotated[
+        list[str],
         typer.Argument(
             metavar="INPUT",
-            help="A text, a JSON object, a table, text file, picture or folder; - reads lines.",
+            help="Texts, JSON objects, tables, text files, pictures or folders; - reads lines.",
         ),
     ],
     output: Annotated[
@@ -32,12 +32,13 @@ def predict(
         ),
     ] = None,
     force: Annotated[bool, flag("--force", help="Replace the file.")] = False,
+    cpu: Annotated[bool, flag("--cpu", help="Use the CPU, whatever else there is.")] = False,
 ) -> None:
     """Predict with the result of a run; prints one JSON object for each input."""
     from ..predicting import predict as predict_to
 
     here = invocation(context)
-    count = predict_to(here, run, source, output, force=force)
+    count = predict_to(here, run, sources, output, force=force, cpu=cpu)
     if output is not None:
         here.say(f"Wrote {count} predictions to {output}.")
 

@@ -63,6 +63,7 @@ def _device_row(here: Invocation, device: Device) -> list[str]:
         memory = f"{drawn} {text.size(device.memory_used)} of {memory}"
     slots = f"{len(device.runs)} of {device.slots} used" if device.slots > 1 else ""
     state = "" if device.ready else "not ready"
+    users = [*device.runs, *device.guests, *device.others, slots, state]
     return [
         device.id,
         device.name,
@@ -70,7 +71,7 @@ def _device_row(here: Invocation, device: Device) -> list[str]:
         "" if device.utilisation is None else f"{device.utilisation:.0f}%",
         "" if device.temperature is None else f"{device.temperature:.0f} C",
         _power(device),
-        ", ".join(filter(None, [*device.runs, *device.others, slots, state])) or "free",
+        ", ".join(filter(None, users)) or "free",
     ]
 
 

@@ -23,6 +23,7 @@ from luthier.agent.api import refusals
 from luthier.agent.api.errors import ApiError
 from luthier.agent.api.openai_tcp import serve_openai
 from luthier.agent.chat.sessions import ChatSessions
+from luthier.agent.leasing import Leases
 from luthier.agent.models import Attempt, Chat, GenerateChunk, RunDetail
 from luthier.agent.paths import Home
 from luthier.agent.server import AgentServer
@@ -94,12 +95,16 @@ class Served:
         transport = httpx.HTTPTransport(uds=str(home.socket))
         self.http = httpx.Client(transport=transport, base_url="http://luthier", timeout=_DEADLINE)
 
+    async def _find(self, asked: str) -> RunDetail:
+        return self.runs.find(asked)
+
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         self.chats = ChatSessions(
             self.home,
             self.settings,
-            self.runs.find,
+            self._find,
+            Leases(lambda host: [], lambda host: []),
             list_runs=lambda: list(self.runs.known.values()),
         )
         # The chat routes use no other part of the agent.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import httpx2
 import openai
 import psutil
@@ -22,6 +23,7 @@ from luthier.agent.models import (
     Sampling,
 )
 
+from ..documented import Documented
 from .models import write_adapter, write_model
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ def test_a_run_s_result_is_chatted_with(
     chat = client.chats.get(chat.id)
     assert (chat.state, chat.voices, chat.error) == ("ready", ["base", run.id], "")
     assert [each.id for each in client.chats.all()] == [chat.id]
+    assert client.hardware().devices[0].guests == [f"chat {chat.id} with {run.id}"]
+    _is_as_documented(real_agent, chat.id, run.id)
 
     pieces = list(client.chats.generate(chat.id, _ask("hello")))
     assert pieces[-1].finish == "length"
@@ -86,10 +90,42 @@ def test_a_run_s_result_is_chatted_with(
         for child in psutil.Process(real_agent.process.pid).children()
         if "luthier.trainers.chat.worker" in child.cmdline()
     )
-    client.chats.close(chat.id)
+    with httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(real_agent.home.socket)), base_url="http://luthier"
+    ) as http:
+        closed = http.delete(f"/v1/chats/{chat.id}", timeout=60)
+        assert Documented(http).check("close_chat", closed) is None
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    assert client.hardware().devices[0].guests == []
     with pytest.raises(RefusedError, match="There is no chat"):
         client.chats.get(chat.id)
+
+
+def _is_as_documented(agent: RealAgent, chat_id: str, run_id: str) -> None:
+    transport = httpx.HTTPTransport(uds=str(agent.home.socket))
+    with httpx.Client(transport=transport, base_url="http://luthier", timeout=60) as http:
+        documented = Documented(http)
+        path, question = f"/v1/chats/{chat_id}", _ask("hello").model_dump()
+        one = {key: question[key] for key in ("voice", "sampling")}
+        batch = {**one, "conversations": [question["messages"]]}
+        completion = {"model": "violin", "messages": question["messages"], "max_tokens": 5}
+        for operation, method, where, body in (
+            ("open_chat", "POST", "/v1/chats", {"runs": [run_id]}),
+            ("open_chat", "POST", "/v1/chats", {"runs": ["nobody"]}),
+            ("open_chat", "POST", "/v1/chats", {}),
+            ("open_chat", "POST", "/v1/chats", {"runs": 3}),
+            ("get_chat", "GET", path, None),
+            ("generate_batch", "POST", f"{path}/batch", batch),
+            ("generate_batch", "POST", f"{path}/batch", {**batch, "voice": "nobody"}),
+            ("cancel_generation", "POST", f"{path}/cancel", None),
+            ("openai_chat_completions", "POST", "/openai/v1/chat/completions", completion),
+            ("openai_chat_completions", "POST", "/openai/v1/chat/completions", {}),
+        ):
+            documented.check(operation, http.request(method, where, json=body))
+        with http.stream("POST", f"{path}/generate", json=question) as stream:
+            assert documented.check_stream("generate", stream)[-1]["finish"] == "length"
+        refused = http.post(f"{path}/generate", json={**question, "voice": "nobody"})
+        assert "no voice 'nobody'" in documented.check("generate", refused)["error"]
 
 
 def _stop(agent: RealAgent, chat_id: str) -> None:

@@ -1,0 +1,67 @@
+"""What a run has found out: reports on the run screen, and the key that leads to its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from luthier.tui.screens.run import RunScreen
+from luthier.tui.widgets.report_pane import ReportPane
+
+pytestmark = pytest.mark.anyio
+
+_CLASSES = [f"kind of violin {number}" for number in range(30)]
+_MATRIX = {
+    "name": "confusion_matrix",
+    "title": "Confusion matrix",
+    "form": "matrix",
+    "columns": ["", *_CLASSES],
+    "rows": [[name, *range(place, place + 30)] for place, name in enumerate(_CLASSES)],
+}
+_LONG = "It is said that the varnish makes the sound, and that nobody knows the recipe any more."
+_WORST = {
+    "name": "worst",
+    "title": "Rows most wrong",
+    "columns": ["row", "input", "right", "predicted", "probability of the right one"],
+    "rows": [[f"data/letters.jsonl:{row}", f"{row} {_LONG}", "yes", "no", 0.01] for row in (1, 2)],
+}
+
+
+async def test_wide_reports_are_read_and_the_result_is_for_trying(curves: Any, opened: Any) -> None:
+    run = curves.submit(
+        "kinds", steps=20, like={"task": "text-classification"}, reports=[_MATRIX, _WORST]
+    )
+    curves.agent.ended(run)
+    async with opened(size=(80, 24)) as luthier:
+        await luthier.sees("✓ kinds", "t try it")
+        assert "chat" not in luthier.lines[-1]
+        luthier.app.open_run(run)
+        await luthier.until(lambda: isinstance(luthier.app.screen, RunScreen))
+        await luthier.press("7")
+        await luthier.sees("Confusion matrix", "columns 1 to", "of 30", "t try it", "more columns")
+        pane = luthier.app.screen.query_one(ReportPane)
+        await luthier.press("l")
+        await luthier.sees("columns 2 to")
+        # The headings stay above the rows of the table.
+        heads = next(line[:70] for line in luthier.lines if line.split()[:3] == ["2", "3", "4"])
+        await luthier.press(*"jjjjjj")
+        assert any(line.startswith(heads) for line in luthier.lines)
+        assert "Confusion matrix" not in luthier.text
+        await luthier.press(*["l"] * 14)
+        assert "29 30" in luthier.lines[5]
+        await luthier.press("h")
+        assert "29 30" not in luthier.lines[5]
+        await luthier.press("G")
+        await luthier.sees("varnish makes", "recipe any")
+        await luthier.press("y")
+        await luthier.told("reports")
+        copied = (curves.agent.home.path / "clipboard.txt").read_text()
+        assert f"1 {_LONG}" in copied
+        assert all(name in copied for name in _CLASSES)
+        await luthier.resize(120, 40)
+        assert "more columns" not in luthier.lines[-1]
+        assert pane.bar[1] - pane.bar[0] < 1
+        await luthier.press("ctrl+p")
+        await luthier.type("try")
+        await luthier.sees("Try it (t)", "Try kinds")
