@@ -1,11 +1,21 @@
-"""How tests are shared among processes."""
+"""How tests are shared among processes, and how patient their properties are."""
 
 from __future__ import annotations
 
 from pathlib import PurePath
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
+
+# Other work on the machine fails no property. Where CI is set, hypothesis draws the same each time.
+settings.register_profile(
+    "patient",
+    settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
 
 # Every test of these files is long and shares nothing costly with the others.
 _SPREAD = {"test_every_task.py"}
