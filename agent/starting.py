@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from .errors import UnavailableError
 from .paths import Home
 
 _START_SECONDS = 30.0
+_ROOM_BYTES = 1 << 16
 ALREADY_RUNNING = 4
 """Exit code of an agent that finds another one for its home."""
 
@@ -89,8 +91,7 @@ def _start(home: Home) -> None:
     while not agent_answers(home):
         code = process.poll()
         if code not in (None, ALREADY_RUNNING):
-            lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            reason = lines[-1] if lines else f"it ended with code {code}"
+            reason = _last_words(home, said) or f"it ended with code {code}."
             raise UnavailableError(
                 f"The agent of {home.path} did not start: {reason}", hint=f"See {home.log}."
             )
@@ -100,6 +101,14 @@ def _start(home: Home) -> None:
                 hint=f"See {home.log}.",
             )
         time.sleep(0.01)
+
+
+def _last_words(home: Home, said: Path) -> str:
+    lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    if lines:
+        return lines[-1]
+    # There was no room for its words either.
+    return "the disk is full." if shutil.disk_usage(home.path).free < _ROOM_BYTES else ""
 
 
 @contextmanager

@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3, "The agent does not answer or could not be started."
     STOPPED = 4, "The run that was waited for was stopped before its end."
     INTERRUPTED = 130, "Interrupted with ctrl-c."
+    READER_GONE = 141, "Whoever read the output has gone, such as `head`."
 
 
 def of_run(state: RunState) -> ExitCode:

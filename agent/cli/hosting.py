@@ -59,7 +59,9 @@ def _secret(here: Invocation, need: HostNeed) -> str:
     if not here.terminal:
         raise LuthierError(
             need.message,
-            hint="Use a key that the ssh-agent holds, or call this on a terminal.",
+            hint="Call this on a terminal."
+            if need.kind == "answer"
+            else "Use a key that the ssh-agent holds, or call this on a terminal.",
         )
     here.say(need.message)
     word = "Passphrase" if need.kind == "passphrase" else "Password"

@@ -106,7 +106,7 @@ def invocation(context: typer.Context) -> Invocation:
 
 
 def home_from(chosen: Path | str | None) -> Home:
-    """The home that ``--home`` names, else the one of the environment."""
+    """The home that ``--home`` names, else the one of the environment; an empty name is none."""
     return Home(Path(chosen).expanduser().absolute()) if chosen else Home.from_environment()
 
 

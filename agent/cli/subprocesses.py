@@ -48,10 +48,15 @@ def run_module(
         assert process.stderr is not None
         said = _Drain(process.stderr)
         lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if on_line:
-                on_line(line.rstrip("\n"))
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if on_line:
+                    on_line(line.rstrip("\n"))
+        except BaseException:
+            # A ctrl-c, or nobody who reads what this process says.
+            process.terminate()
+            raise
         text = said.text()
         return Ended(process.wait(), "".join(lines), text)
 

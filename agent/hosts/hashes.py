@@ -71,8 +71,8 @@ class Hashes:
         """Keep what is known. Raises OSError."""
         with self._lock:
             newest = dict(list(self._known.items())[-_MOST_KEPT:])
-        self._kept.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self._kept, newest)
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._kept, newest)
 
 
 def hash_file(path: Path) -> str:

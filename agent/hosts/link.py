@@ -17,6 +17,7 @@ from .channel import Channel
 from .connect import Connection
 from .errors import DecisionNeededError, HostKeyChangedError, HostUnreachableError
 from .far.wire import Frame
+from .turns import Turns
 
 _log = logging.getLogger(__name__)
 _PING_SECONDS = 2.0
@@ -65,6 +66,9 @@ class Link:
         greet: what is asked first, which says who and where the far end is.
         sample_seconds: how often the host tells of its hardware.
         changed: called on each connection and each loss.
+
+    Attributes:
+        turns: by path there, of those who bring something.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Link:
         self._wake = False
         self._closed = False
         self._couriers = threading.Lock()
+        self.turns = Turns()
         self.down_since: float | None = None
         self.error: LuthierError | None = None
         self.hardware: tuple[float, Frame] | None = None

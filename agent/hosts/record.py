@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from luthier.trainers.run_folder import write_json
 
 from .errors import HostError
+from .hashes import Hashes
 
 DEFAULT_FOLDER = "~/.luthier"
 
@@ -46,20 +48,21 @@ class HostRecord(BaseModel):
 
 
 class HostFile:
-    """The folder of host records."""
+    """The folder of host records. May be shared by threads.
+
+    Attributes:
+        hashes: of files that were sent, so that they are read once, to whatever host they go.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
+        self.hashes = Hashes(folder / "hashes.json")
 
     @property
     def known_hosts(self) -> Path:
         """Host keys that were accepted here."""
         return self._folder / "known_hosts"
-
-    @property
-    def hashes(self) -> Path:
-        """Hashes of files that were sent, so that they are read once."""
-        return self._folder / "hashes.json"
 
     def load(self) -> tuple[dict[str, HostRecord], list[str]]:
         """The records by name, and what is wrong with those that cannot be read."""
@@ -78,7 +81,8 @@ class HostFile:
         """Write a record. Raises HostError when the disk does not take it."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_json(self._path(record.name), record.model_dump(mode="json"))
+            with self._lock:
+                write_json(self._path(record.name), record.model_dump(mode="json"))
         except OSError as error:
             raise HostError(f"{self._path(record.name)}: {error.strerror}.") from error
 

@@ -48,16 +48,17 @@ class Shipper:
         """The folder of the trainers half there; sent when it is not there yet."""
         ours = bundle()
         folder = f"{self._root}/bundles/{ours.id}"
-        (found,) = self._link.ask("sizes", paths=[folder])["sizes"]
-        if found is None:
-            tell("sending the trainer")
-            with tempfile.TemporaryDirectory() as temporary:
-                packed = Path(temporary) / "bundle.tar"
-                packed.write_bytes(ours.data)
-                content = self._hashes.content(packed, packed.name)
-                target = f"{self._root}/bundles/{ours.id}.{os.getpid()}.tar"
-                send_file(self._link, content, target, lambda moved: None)
-            self._link.ask("unpack", path=target, folder=folder)
+        with self._link.turns.of(folder):
+            (found,) = self._link.ask("sizes", paths=[folder])["sizes"]
+            if found is None:
+                tell("sending the trainer")
+                with tempfile.TemporaryDirectory() as temporary:
+                    packed = Path(temporary) / "bundle.tar"
+                    packed.write_bytes(ours.data)
+                    content = self._hashes.content(packed, packed.name)
+                    target = f"{self._root}/bundles/{ours.id}.{os.getpid()}.tar"
+                    send_file(self._link, content, target, lambda moved: None)
+                self._link.ask("unpack", path=target, folder=folder)
         return folder
 
     def ship_files(self, spec: RunSpec, tell: Tell) -> dict[str, str]:
@@ -145,7 +146,8 @@ class Shipper:
         total = sum(file.size for file in files)
         progress = Progress(f"sending {name}", total, tell)
         for file, target in zip(files, targets, strict=True):
-            send_file(self._link, file, target, progress.moved)
+            with self._link.turns.of(target):
+                send_file(self._link, file, target, progress.moved)
 
 
 class Progress:

@@ -20,17 +20,16 @@ from ..launching import ExitReport, Observation, SupervisorIdentity, request_sto
 from ..models import Device, HardwareSample, HostReport
 from ..runs.plan import launch_plan
 from ..settings import Settings
+from .attendance import Attendance
 from .channel import Channel
 from .connect import Connection, connect
 from .devices import parse_accelerators
 from .errors import DecisionNeededError, HostError, HostUnreachableError
 from .far.wire import Frame
-from .hashes import Hashes
 from .host import Host, Tell
 from .host_keys import KnownHosts
 from .link import Link, Session
 from .mirror import Mirror, has_place, place_of, read_place, write_place
-from .questions import ANSWER_SECONDS
 from .record import HostFile, HostRecord
 from .secrets import Secrets
 from .shipping import Progress, Shipper, moved_spec
@@ -58,18 +57,15 @@ class SshHost(Host):
     def __init__(
         self, record: HostRecord, files: HostFile, settings: Settings, changed: Any = lambda: None
     ) -> None:
-        self.record = record
-        self.name = record.name
+        self.record, self.name = record, record.name
         self.secrets = Secrets()
         self.accepted: set[str] = set()
         self._files = files
         self._settings = settings
         self._mirrors: dict[str, Mirror] = {}
         self._lock = threading.Lock()
-        self._hashes = Hashes(files.hashes)
+        self.hashes = files.hashes
         self._busy: tuple[float, float] | None = None
-        self._attended = False
-        self._is_asked = False
         self.link = Link(
             record.name,
             self._dial,
@@ -78,48 +74,19 @@ class SshHost(Host):
             settings.hardware_interval,
             changed,
         )
+        self._attendance = Attendance(record.name, record.target, self.link.pose)
 
     # -- the link ------------------------------------------------------------------------------
 
     def _dial(self) -> tuple[Connection, Channel]:
-        if self._is_asked and not self._attended:
-            # Each try would make the server send another code to somebody's telephone.
-            raise self._needs_person()
         known = KnownHosts(self._files.known_hosts, self.accepted)
-        self._is_asked = False
-        try:
-            connection = connect(
-                parse_target(self.record.target), known, self.secrets, self._answer
-            )
-        finally:
-            self._attended = False
-            self.secrets.forget_answers()
+        with self._attendance.login(self.secrets) as answer:
+            connection = connect(parse_target(self.record.target), known, self.secrets, answer)
         try:
             return connection, self._courier(connection)
         except BaseException:
             connection.close()
             raise
-
-    def _answer(self, question: DecisionNeededError) -> str:
-        """What a person answers to a question of the server, which waits for it a while."""
-        self._is_asked = self._is_asked or question.kind == "answer"
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
-            try:
-                return self.secrets.answer(question)
-            except DecisionNeededError:
-                if not self._attended:
-                    raise (self._needs_person() if self._is_asked else question) from None
-                if not self.link.pose(question, deadline):
-                    raise
-
-    def _needs_person(self) -> DecisionNeededError:
-        return DecisionNeededError(
-            "answer",
-            self.record.target,
-            f"{self.name} waits for you, since its login asks for more than a key or a password.",
-            hint=f"Log in with: luthier host check {self.name}",
-        )
 
     def _courier(self, connection: Connection) -> Channel:
         return Channel(connection, list(filter(None, (self.record.helper, self.record.python))))
@@ -151,13 +118,8 @@ class SshHost(Host):
         """
         self.accepted.update(accept)
         self.secrets.tell(secrets or {}, agent_socket)
-        self._attended = True
+        self._attendance.come()
         self.link.ready()
-
-    @property
-    def hashes(self) -> Hashes:
-        """Hashes of files that were sent."""
-        return self._hashes
 
     @property
     def offline(self) -> bool:
@@ -314,7 +276,7 @@ class SshHost(Host):
 
     def shipper(self, session: Session) -> Shipper:
         """Brings things there."""
-        return Shipper(self.link, self._root(session), self._hashes)
+        return Shipper(self.link, self._root(session), self.hashes)
 
     def path_there(self, text: str) -> str:
         """What a file, folder or model of the hub is called there; brought there when missing.
@@ -335,9 +297,8 @@ class SshHost(Host):
         return self.shipper(self.link.ready()).ship(path, lambda doing: None)
 
     def _command(self) -> list[str]:
-        if self.record.worker_command:
-            return self.record.worker_command
-        return [self.training_python(), "-m", "luthier.trainers.launch"]
+        own = self.record.worker_command
+        return own or [self.training_python(), "-m", "luthier.trainers.launch"]
 
     def training_python(self) -> str:
         """The Python that trains there. Raises HostError before there is one."""

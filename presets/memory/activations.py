@@ -118,7 +118,12 @@ class Activations:
 def activations(shape: ModelShape, work: Workload, device: DeviceFacts) -> Activations:
     """What the layers of all stacks keep in one forward and backward pass."""
     kept = layer = working = 0.0
+    whole = work
     for stack in shape.stacks:
+        seeing = stack is not shape and shape.kind == "vision-language"
+        if seeing and not _reaches_pictures(whole):
+            continue
+        work = whole.of_part("vision" if seeing else "language")
         widths, count = Widths.of(stack, work, device), tokens(stack, work)
         one = count * layer_bytes(stack, work, device)
         if work.checkpointing:
@@ -130,11 +135,21 @@ def activations(shape: ModelShape, work: Workload, device: DeviceFacts) -> Activ
         kept += count * stack.hidden * (4.0 + widths.stream)
         layer = max(layer, one)
         working = max(working, count * _working(stack, work, widths, device))
+    work = whole
     casts, one_cast = _casts(shape, work)
     own = Widths.of(shape, work, device)
     embedded = work.checkpointing and work.method not in ("none", "prompt-tuning")
     returned = tokens(shape, work) * shape.hidden * own.stream if embedded else 0.0
     return Activations(kept, layer, working + _unpacking(shape, work), casts, one_cast, returned)
+
+
+def _reaches_pictures(work: Workload) -> bool:
+    """Whether gradients go back through the image encoder.
+
+    With checkpointing peft and transformers let every input of a stack ask for a gradient.
+    """
+    asked = work.checkpointing and work.method != "none"
+    return not work.parts or "vision" in work.parts or asked
 
 
 def layer_bytes(shape: ModelShape, work: Workload, device: DeviceFacts) -> float:

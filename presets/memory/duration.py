@@ -156,7 +156,7 @@ def guess_step_seconds(
     half = work.precision in ("bf16", "fp16") or work.dtype in ("bfloat16", "float16")
     peak = (speed.half if half else speed.single) * SHARE
     length = _padded_length(work, lengths)
-    operations = work.sequences * length * _operations(work, shape, length)
+    operations = work.all_sequences * length * _operations(work, shape, length)
     passes = 3 if work.method == "none" else 2
     weights = weight_bytes(shape, work)
     moved = weights * (passes + (1 if work.checkpointing else 0)) / (speed.bandwidth * SHARE)
@@ -182,7 +182,8 @@ def _operations(work: Workload, shape: ModelShape, length: float) -> float:
     attention = 2.0 * shape.layers * shape.heads * shape.head_size * length
     forward = 2.0 * shape.active_parameters + attention
     back = 2.0 if work.method == "none" else 1.0
-    return forward * (1.0 + back + (1.0 if work.checkpointing else 0.0))
+    again = (1.0 if work.checkpointing else 0.0) + (1.0 if work.chunk else 0.0)
+    return forward * (1.0 + back + again)
 
 
 def _padded_length(work: Workload, lengths: Lengths | None) -> float:

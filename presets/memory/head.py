@@ -10,10 +10,12 @@ from .states import width
 from .workload import DeviceFacts, Workload
 
 FUSED_TASKS = frozenset(
-    {"llm-sft", "llm-dpo", "llm-kto", "llm-grpo", "llm-distill", "vlm-captioning", "vlm-vqa"}
+    {"llm-sft", "llm-dpo", "llm-kto", "llm-grpo", "llm-distill"}
 )
 """Tasks whose trainers score tokens by TRL's fused head (add_fused_lm_head in TRL 1.16)."""
-LOGIT_TASKS = frozenset({"llm-generic", "llm-orpo", "seq2seq"})
+ANSWER_TASKS = frozenset({"vlm-captioning", "vlm-vqa"})
+"""Tasks whose loss is made from the logits of what comes after the pictures."""
+LOGIT_TASKS = frozenset({"llm-generic", "llm-orpo", "seq2seq"}) | ANSWER_TASKS
 """Tasks whose loss is made from the logits of all positions."""
 _TILE_TOKENS, _TILE_WIDTH = 4096, 32768
 """trl.kernels.chunked_logprob.TOKEN_CHUNK_SIZE and trl.trainer.utils's chunk of the vocabulary;
@@ -35,11 +37,11 @@ class LossMemory:
 def loss_memory(shape: ModelShape, work: Workload, device: DeviceFacts) -> LossMemory:
     """What scoring the vocabulary takes at its worst."""
     if not shape.head_parameters or not has_vocabulary_loss(work):
-        return LossMemory(0.0, 0.0)
+        return _similarities(work)
     if work.task in FUSED_TASKS and not work.label_smoothing:
         return _fused(shape, work, device)
     widths = Widths.of(shape, work, device)
-    scores = tokens(shape, work) * shape.vocabulary
+    scores = _scored(shape, work) * shape.vocabulary
     capped = scores * (widths.compute if shape.softcap else 0.0)
     # A 32-bit head is cast whole; a tied one is the embedding, cast like any other.
     cast = shape.head_parameters * widths.compute if widths.stream > widths.compute else 0.0
@@ -49,6 +51,28 @@ def loss_memory(shape: ModelShape, work: Workload, device: DeviceFacts) -> LossM
     backward = cast + capped + max(scores * 12.0, scores * 6.0 + _head_gradient(shape, work))
     smoothed = 4.0 * scores if work.label_smoothing else 0.0
     return LossMemory(forward + smoothed, backward + smoothed)
+
+
+def _scored(shape: ModelShape, work: Workload) -> float:
+    """Positions whose scores are made."""
+    count = tokens(shape, work)
+    if work.task not in ANSWER_TASKS:
+        return count
+    # Where the answers' lengths are not known, all that the pictures leave may be answer.
+    room = max(1.0, work.length - shape.picture_tokens) / work.length
+    return count * min(room, work.trained_share)
+
+
+def _similarities(work: Workload) -> LossMemory:
+    """Every text of a batch with every other's partner, where sentence transformers compare them.
+
+    The cached loss does so chunk by chunk, and keeps the vectors' gradients besides.
+    """
+    if not work.task.startswith("st-"):
+        return LossMemory(0.0, 0.0)
+    at_once = min(work.batch, work.chunk) if work.chunk else work.batch
+    table = 4.0 * at_once * work.batch * max(1, work.copies - 1)
+    return LossMemory(2 * table, 3 * table)
 
 
 def has_vocabulary_loss(work: Workload) -> bool:
@@ -80,4 +104,5 @@ def _fused(shape: ModelShape, work: Workload, device: DeviceFacts) -> LossMemory
 
 
 def _head_gradient(shape: ModelShape, work: Workload) -> float:
-    return shape.head_parameters * width(work.dtype) if work.method == "none" else 0.0
+    words = not work.parts or "language" in work.parts
+    return shape.head_parameters * width(work.dtype) if words and work.method == "none" else 0.0

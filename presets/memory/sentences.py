@@ -126,6 +126,8 @@ def _optimizer(work: Workload, found: Trained) -> str:
 def _activations(work: Workload) -> str:
     rows = f"{work.sequences} rows" if work.sequences > 1 else "1 row"
     batch = f"{rows} of up to {work.length} tokens"
+    if work.chunk:
+        batch += f", so many of the {work.all_sequences} at a time"
     if work.checkpointing:
         return f"For {batch}: the inputs of all layers and, of one at a time, everything inside."
     return f"For {batch}: what all layers keep until the backward pass."

@@ -149,6 +149,34 @@ class ModelShape:
         return self.linears if self.tower is None else self.linears + self.tower.all_linears
 
     @property
+    def places(self) -> tuple[tuple[str, ModelShape, tuple[Linear, ...]], ...]:
+        """The parts of the model, each with the stack that it is in and its linear modules.
+
+        A model that sees has the parts language, projector and vision; another is language alone.
+        """
+        if self.kind != "vision-language" or self.tower is None:
+            return tuple(("language", stack, stack.linears) for stack in self.stacks)
+        between = tuple(linear for linear in self.linears if linear.place == "other")
+        words = tuple(linear for linear in self.linears if linear.place != "other")
+        tower = self.tower
+        return (
+            ("language", self, words),
+            ("projector", self, between),
+            ("vision", tower, tower.linears),
+        )
+
+    @property
+    def picture_tokens(self) -> int:
+        """Places that one picture has among those of the language model; 0 without pictures."""
+        tower = self.tower
+        if self.kind != "vision-language" or tower is None:
+            return 0
+        between = next((linear for linear in self.linears if linear.place == "other"), None)
+        # What joins neighbouring patches is as many times wider as it joins.
+        joined = between.inputs // tower.hidden if between is not None else 1
+        return tower.tokens // max(1, joined)
+
+    @property
     def parameters(self) -> int:
         """Numbers in the whole model; a tied head counts once."""
         return sum(

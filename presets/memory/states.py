@@ -101,7 +101,7 @@ def trained(shape: ModelShape, work: Workload) -> Trained:
         count = work.prompt_tokens * shape.hidden
         return Trained(count, "float32", 0, count, 0, count, count)
     numbers = largest = small = factored = 0
-    for linear in shape.all_linears:
+    for linear in _chosen(shape, work):
         if not has_adapter(linear, work):
             continue
         for size in _adapter_tensors(linear, work):
@@ -115,6 +115,12 @@ def trained(shape: ModelShape, work: Workload) -> Trained:
     return Trained(
         numbers + copied, dtype, copied, 0, small, max(largest, copied), factored, copied
     )
+
+
+def _chosen(shape: ModelShape, work: Workload) -> list[Linear]:
+    """The linear modules of the parts that are trained."""
+    parts = [linears for part, _, linears in shape.places if not work.parts or part in work.parts]
+    return [linear for linears in parts for linear in linears]
 
 
 def _saved_modules(shape: ModelShape, work: Workload) -> int:
@@ -141,20 +147,29 @@ def _adapter_tensors(linear: Linear, work: Workload) -> tuple[int, ...]:
 
 def _whole(shape: ModelShape, work: Workload) -> Trained:
     matrices = [
-        linear for linear in shape.all_linears if not (shape.tied and linear.place == "head")
+        linear for linear in _chosen(shape, work) if not (shape.tied and linear.place == "head")
     ]
     sizes = [_tensor(linear, shape) for linear in matrices]
     factored = sum((linear.inputs + linear.outputs) * linear.count for linear in matrices)
-    others = sum(stack.others for stack in shape.stacks)
+    # Norms and biases of the projector, which are few, are counted with the language model.
+    stacks = [
+        stack
+        for part, stack, _ in shape.places
+        if part != "projector" and (not work.parts or part in work.parts)
+    ]
+    others = sum(stack.others for stack in stacks)
+    words = shape in stacks
+    embedding = shape.embeddings if words else 0
     return Trained(
-        numbers=shape.parameters,
+        numbers=sum(linear.weights for linear in matrices) + others
+        + sum(stack.embeddings for stack in stacks),
         dtype=work.dtype,
-        head=shape.head_parameters,
-        embedding=shape.embeddings,
+        head=shape.head_parameters if words else 0,
+        embedding=embedding,
         small=others,
-        largest=max([*sizes, shape.embeddings]),
-        factored=factored + shape.vocabulary + shape.hidden + others,
-    )
+        largest=max([*sizes, embedding]),
+        factored=factored + others + (shape.vocabulary + shape.hidden if words else 0),
+    )  # fmt: skip
 
 
 def _tensor(linear: Linear, shape: ModelShape) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from luthier.trainers.spec import AdapterSection, GradientSpec, PeftSection
@@ -20,6 +20,9 @@ _SEQUENCES = {
     "st-qa": 2,
     "st-triplet": 3,
 }
+FROZEN = "frozen"
+"""The method of a part of the model of which nothing is trained."""
+_CACHED_LOSS = "cached-multiple-negatives-ranking"
 _REFERENCED = ("llm-dpo", "llm-kto", "llm-grpo")
 
 Platform = Literal["cuda", "cpu", "qaic"]
@@ -119,6 +122,9 @@ class Workload:
         optimizer: training.optim.
         batch: rows of one forward pass on one device.
         copies: sequences that one row becomes: a chosen and a rejected answer, a pair of texts, ...
+        chunk: rows of a batch that are taken through the model at a time (the cached loss of
+            sentence transformers); 0: all of them.
+        parts: of a model that sees, those that are trained; empty: the model has no parts.
         reference: whether a second, frozen copy of the model is held beside the trained one.
         accumulation: forward passes of one optimizer step.
         length: tokens of the longest row that a pass can have, after cutting.
@@ -152,6 +158,8 @@ class Workload:
     optimizer: str = "adamw_torch_fused"
     batch: int = 8
     copies: int = 1
+    chunk: int = 0
+    parts: tuple[str, ...] = ()
     reference: bool = False
     accumulation: int = 1
     length: int = 1024
@@ -170,8 +178,18 @@ class Workload:
 
     @property
     def sequences(self) -> int:
-        """Sequences of one forward pass."""
+        """Sequences that are in the model at once."""
+        return min(self.batch, self.chunk) if self.chunk else self.all_sequences
+
+    @property
+    def all_sequences(self) -> int:
+        """Sequences of a batch."""
         return self.batch * self.copies
+
+    def of_part(self, part: str) -> Workload:
+        """The workload as one part of the model has it: frozen where the part is not trained."""
+        trained = not self.parts or part in self.parts
+        return self if trained else replace(self, method=FROZEN, saved_modules=())
 
     @classmethod
     def of(
@@ -198,6 +216,8 @@ def _run(spec: GradientSpec, shape: ModelShape, device: DeviceFacts) -> dict[str
     return {
         "task": spec.task,
         "copies": _SEQUENCES.get(spec.task, 1) + getattr(training, "hard_negatives", 0),
+        "chunk": _chunk(spec),
+        "parts": tuple(getattr(peft, "parts", ())),
         "reference": _needs_reference(spec),
         "method": peft.method,
         "rank": peft.r,
@@ -224,6 +244,11 @@ def _run(spec: GradientSpec, shape: ModelShape, device: DeviceFacts) -> dict[str
         "offload": _offload(spec),
         "spread": model.device_map == "auto",
     }
+
+
+def _chunk(spec: GradientSpec) -> int:
+    cached = getattr(spec.training, "loss", "") == _CACHED_LOSS
+    return int(getattr(spec.training, "mini_batch_size", 0)) if cached else 0
 
 
 def _prompt_tokens(peft: AdapterSection) -> int:

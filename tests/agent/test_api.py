@@ -53,7 +53,7 @@ _BY_HAND = {
     "openai_chat_completions": "chatting/test_chat_agent.py",
     "predict": "test_predictions.py",
 }
-_EXAMPLES = 20
+_EXAMPLES = 16
 _REQUEST = {"method", "url", "params", "json", "data", "headers"}
 _CHECKS = [
     not_a_server_error,

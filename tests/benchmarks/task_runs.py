@@ -99,9 +99,7 @@ def seeing(folder: Path) -> None:
     )
     LlavaForConditionalGeneration(config).save_pretrained(folder)
     LlavaProcessor(
-        CLIPImageProcessorPil(
-            size={"shortest_edge": 224}, crop_size={"height": 224, "width": 224}
-        ),
+        CLIPImageProcessorPil(size={"shortest_edge": 224}, crop_size={"height": 224, "width": 224}),
         small.tokenizer,
         patch_size=16,
         vision_feature_select_strategy="default",
@@ -172,7 +170,9 @@ def run(case: Case, folder: Path) -> Outcome:
     attempt.path.mkdir(parents=True)
     place.spec.write_text(yaml.safe_dump(_settings(case, folder)), encoding="utf-8")
     environment = {**os.environ, "LUTHIER_DEVICE": "cpu", "HF_HUB_OFFLINE": "1",
-                   "ACCELERATE_USE_CPU": "true", "HF_HOME": str(folder / "hub")}  # fmt: skip
+                   "ACCELERATE_USE_CPU": "true", "HF_HOME": str(folder / "hub"),
+                   # Freed tensors go back to the kernel, so that only those alive are resident.
+                   "MALLOC_MMAP_THRESHOLD_": "131072"}  # fmt: skip
     asked = command(place.spec, device="cpu")
     estimated = subprocess.run(asked, env=environment, capture_output=True, check=False)
     worker = [sys.executable, "-m", "luthier.trainers.launch", str(place.path), "1"]

@@ -111,13 +111,14 @@ class Terminal:
         """Press ctrl-c at a prompt until there is a new one.
 
         Python loses a signal that comes between readline's painting of the prompt and its waiting
-        for keys.
+        for keys. On a busy machine an answer takes long, and a second ctrl-c would discard what is
+        typed after the first one.
         """
         deadline = time.monotonic() + seconds
         while b"> " not in self.painted:
             assert time.monotonic() < deadline, "no new prompt came"
             self.type("\x03")
-            if select.select([self._controller], [], [], 1.0)[0]:
+            if select.select([self._controller], [], [], 10.0)[0]:
                 assert self._read(deadline), "the command ended"
         self.until("> ")
 

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -183,12 +183,17 @@ class Far:
 
 
 @contextlib.contextmanager
-def an_agent(folder: Path, server: SshServer, account: str = "", **settings: Any) -> Iterator[Far]:
-    """A started agent that knows the host "far", with the stand-in worker there."""
+def an_agent(
+    folder: Path, server: SshServer, record: Mapping[str, Any] | None = None, **settings: Any
+) -> Iterator[Far]:
+    """A started agent that knows the host "far", with the stand-in worker there.
+
+    ``record`` is what else it knows of it; ``settings`` are the agent's.
+    """
     agent = _AGENT.RealAgent(Home(folder / "home"))
     agent.write_settings(**settings)
     found = Far(agent, server, "far", folder / "far")
-    found.know(**({"target": f"{account}@{server.target}"} if account else {}))
+    found.know(**(record or {}))
     agent.start()
     try:
         yield found

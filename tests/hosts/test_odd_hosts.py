@@ -295,19 +295,3 @@ def test_host_key_changed_while_a_run_goes_on(far: Far, workshop: Any, wait: Any
     client.hosts.connect("far")
     gate.touch()
     assert far.agent.ended(run.id).state is RunState.SUCCEEDED
-
-
-def test_after_a_reboot_the_run_is_lost(far: Far, workshop: Any) -> None:
-    client = far.agent.client
-    run = client.submit(workshop.spec({"steps": 10_000}, launch={"host": "far"}))
-    far.agent.reached(run.id, 2)
-    far.server.kill()
-    attempt = far.attempt(run.id)
-    identity = attempt.supervisor.read_text()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    assert boot in identity
-    attempt.supervisor.write_text(identity.replace(boot, "1b4e28ba-2fa1-11d2-883f-0016d3cca427"))
-    far.server.start()
-    lost = far.agent.ended(run.id)
-    assert lost.state is RunState.LOST
-    assert lost.resumable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,28 @@ def test_fetched_from_where_it_was_cut(
     assert sum(meter.moved) == _SIZE
     assert target.read_bytes() == source.read_bytes()
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_two_want_at_once_is_brought_once(host: SshHost, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for number in range(20):
+        path = data / f"{number % 4}" / f"{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%d" % number)
+    session = host.link.ready()
+    told: list[str] = []
+
+    def bring(number: int) -> list[str]:
+        shipper = host.shipper(session)
+        return [shipper.ship_bundle(told.append), shipper.ship(data, told.append)]
+
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(bring, range(6)))
+    assert found == [found[0]] * 6
+    assert told.count("sending the trainer") == 1
+    assert len(list((tmp_path / "far" / "bundles").iterdir())) == 1
+    (tree,) = (tmp_path / "far" / "trees").iterdir()
+    assert sorted(path.read_text() for path in tree.rglob("*.txt")) == sorted(map(str, range(20)))
 
 
 def test_file_that_changes_while_it_is_sent_is_told(

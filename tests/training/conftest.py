@@ -17,7 +17,7 @@ import pytest
 import yaml
 from tests.training.forking import Forked
 
-from luthier.trainers.events import Event, read_events
+from luthier.trainers.events import Event, MetricsEvent, read_events
 from luthier.trainers.run_folder import RunFolder
 
 E = TypeVar("E")
@@ -231,6 +231,24 @@ def workshop(
     yield Workshop(tmp_path, tiny_model)
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Ask for a stop, by the file, at the log of a step; the worker leaves a step later."""
+    from luthier.trainers.engine.job import Reporter
+
+    write = Reporter.emit
+
+    def arrange(step: int) -> None:
+        def emit(self: Reporter, event: Event) -> None:
+            write(self, event)
+            if isinstance(event, MetricsEvent) and event.step == step:
+                self.attempt.stop_request.write_text("{}", encoding="utf-8")
+
+        monkeypatch.setattr(Reporter, "emit", emit)
+
+    return arrange
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 90) -> Any:

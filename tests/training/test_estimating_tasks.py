@@ -85,18 +85,19 @@ def _stored(model: Path) -> int:
 @pytest.mark.parametrize("task", _ALL)
 def test_a_step_of_the_tasks_own_trainer_is_counted(models: Any, task: str) -> None:
     model = models(task)
-    two, three = _estimate(task, model, 2), _estimate(task, model, 4)
+    two, four = _estimate(task, model, 2), _estimate(task, model, 4)
     assert sum(two.parts.values()) == two.peak
     assert two.parts["activations"] > 0
-    assert 0.9 * _stored(model) < two.parameters < 1.5 * _stored(model)
+    # A new head may replace the one that is stored.
+    assert 0.7 * _stored(model) < two.parameters < 1.5 * _stored(model)
     assert two.parts["optimizer"] == pytest.approx(8 * two.trainable, rel=0.1)
     assert "." in two.at.operation
     seen = find_task(task).family in ("image", "vision-language")
     assert (two.pixels is not None) == seen
     assert ("pixels" in two.batch) == seen
     # A batch twice as large takes what it takes, and what does not depend on it stays.
-    assert three.peak > two.peak
-    assert three.resident == pytest.approx(two.resident, rel=0.01)
+    assert four.peak > two.peak
+    assert four.resident == pytest.approx(two.resident, rel=0.01)
 
 
 def test_what_tasks_hold_beside_their_model_is_counted(models: Any) -> None:
@@ -130,3 +131,14 @@ def runs() -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("number", range(11))
+def test_a_workers_tensors_take_what_was_counted(runs: Any, tmp_path: Path, number: int) -> None:
+    """At least one run of each family, in a worker that gives back what it frees."""
+    case: Any = runs.CASES[number]
+    outcome = runs.run(case, tmp_path)
+    # Libraries that are loaded on the way are in the measured figure and in no estimate.
+    assert -0.2 < outcome.error < 0.1, f"{case}: {100 * outcome.error:+.1f}%"

@@ -6,11 +6,8 @@ without one, its tiny model.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import re
 import signal
 import time
 from pathlib import Path
@@ -25,6 +22,8 @@ from luthier.trainers.predicting.inputs import given_rows, read_inputs
 from luthier.trainers.registry import Task, tasks
 from luthier.trainers.run_folder import RunFolder
 from luthier.trainers.spec import GradientSpec
+
+from .cards import run_card
 
 _GRADIENT = [
     task.id for task in tasks().values() if issubclass(task.spec, GradientSpec) and task.tiny
@@ -105,17 +104,6 @@ def _killed(workshop: Any, settings: dict[str, Any]) -> RunFolder:
     raise AssertionError("the worker always ended before it could be killed")
 
 
-def _run_card(folder: Path) -> str:
-    """What the card's code prints; it must do with the public libraries."""
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
-    assert not re.search(r"(import|from) luthier", code)
-    said = io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(said):
-        exec(compile(code, "README.md", "exec"), {"__name__": "card"})
-    return said.getvalue()
-
-
 def _predict(task: Task, run: RunFolder) -> list[dict[str, Any]]:
     report = json.loads(run.preflight.read_text(encoding="utf-8"))
     assert task.inputs is not None
@@ -161,7 +149,7 @@ def test_killed_resumed_reloaded_asked(workshop: Any, tiny: Any, task_id: str) -
     assert not list(_artifact(run).rglob("*.bin"))
     assert not list(_artifact(run).rglob("*.pkl"))
 
-    assert _run_card(_artifact(run))
+    assert run_card(_artifact(run))
     if task.predict:
         _predict(task, run)
 
@@ -172,7 +160,7 @@ def test_trained_reloaded_asked(workshop: Any, task_id: str) -> None:
     done = workshop.attempt(workshop.run(_settings(task, None)))
     assert done.code == 0, [event for event in done.events if event.kind == "error"]
     assert task.metrics[0] in done.of(DoneEvent)[0].metrics
-    assert _run_card(_artifact(done.run))
+    assert run_card(_artifact(done.run))
     assert not list(_artifact(done.run).rglob("*.pkl"))
     _predict(task, done.run)
 
@@ -192,6 +180,6 @@ def test_an_adapter_keeps_its_head(workshop: Any, tiny: Any, task_id: str) -> No
     assert done.code == 0, [event for event in done.events if event.kind == "error"]
     assert (done.run.adapter / "config.json").exists()
     before = _predict(task, done.run)
-    assert _run_card(done.run.adapter)
+    assert run_card(done.run.adapter)
     # The card and the predictor load the same head, not a random one.
     assert _predict(task, done.run) == before

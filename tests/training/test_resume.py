@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 from transformers import TrainerState
 
-from luthier.trainers.engine.job import Adjustments, Reporter
+from luthier.trainers.engine.job import Adjustments
 from luthier.trainers.events import DoneEvent, ErrorEvent, EvaluationEvent, Event, MetricsEvent
 from luthier.trainers.run_folder import RunFolder, write_json
 
@@ -54,22 +54,6 @@ def _curve(events: list[Event]) -> list[tuple[int, dict[str, float | None]]]:
 
 def _evaluations(events: list[Event]) -> dict[int, float | None]:
     return {e.step: e.values["eval_loss"] for e in events if isinstance(e, EvaluationEvent)}
-
-
-@pytest.fixture
-def stop_after(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Ask for a stop, by the file, at the log of a step; the worker leaves a step later."""
-    write = Reporter.emit
-
-    def arrange(step: int) -> None:
-        def emit(self: Reporter, event: Event) -> None:
-            write(self, event)
-            if isinstance(event, MetricsEvent) and event.step == step:
-                self.attempt.stop_request.write_text("{}", encoding="utf-8")
-
-        monkeypatch.setattr(Reporter, "emit", emit)
-
-    return arrange
 
 
 @pytest.mark.parametrize(

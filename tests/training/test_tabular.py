@@ -1,26 +1,21 @@
-"""Tables: every kind of model, stops at any moment, wrong rows, and data that can be learnt."""
+"""Tables: every kind of model, stops at any moment, and data that can be learnt."""
 
 from __future__ import annotations
 
-import csv
 import json
 import random
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-import pyarrow.feather
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.trainers.data.columned import read_columned
 from luthier.trainers.events import (
     ErrorEvent,
     Event,
@@ -31,60 +26,8 @@ from luthier.trainers.events import (
 )
 from luthier.trainers.registry import find_task
 from luthier.trainers.run_folder import RunFolder
-from luthier.trainers.spec.file import build_spec
 
-CLASSIFICATION, REGRESSION = "tabular-classification", "tabular-regression"
-
-
-def rows(count: int = 120, seed: int = 1) -> list[dict[str, Any]]:
-    """Flowers whose kind and height follow from their columns; some cells are empty."""
-    chance = random.Random(seed)
-    found = []
-    for number in range(count):
-        width, soil = chance.uniform(0, 10), chance.choice(["clay", "sand", "peat"])
-        tall = 3 * width + {"clay": 0, "sand": 10, "peat": 20}[soil]
-        found.append(
-            {
-                "name": f"flower {number}",
-                "width": "" if number % 17 == 3 else round(width, 3),
-                "soil": "" if number % 19 == 5 else soil,
-                "kind": "tall" if tall > 25 else "small",
-                "red": "yes" if width > 5 else "no",
-                "height": round(tall, 2),
-            }
-        )
-    return found
-
-
-def write(folder: Path, table: list[dict[str, Any]], name: str = "data.csv") -> Path:
-    path = folder / name
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
-    return path
-
-
-def settings(task: str, data: Path, **changes: Any) -> dict[str, Any]:
-    label = "kind" if task == CLASSIFICATION else "height"
-    ignored = [name for name in ("kind", "red", "height") if name != label]
-    spec: dict[str, Any] = {
-        "task": task,
-        "data": {
-            "path": str(data),
-            "column_mapping": {"label": label, "id": "name"},
-            "ignored_columns": ignored,
-            "validation_fraction": 0.25,
-        },
-        "model": {"estimators": ["decision_tree"]},
-        "training": {"num_trials": 1, "folds": 3, "importance_repeats": 1},
-        "launch": {"devices": "cpu", "offline": True, "threads": 1},
-    }
-    for key, value in changes.items():
-        section, _, name = key.partition("__")
-        spec[section][name] = value
-    return spec
-
+from .flowers import CLASSIFICATION, REGRESSION, rows, settings, write
 
 Go = Callable[..., tuple[RunFolder, list[Event]]]
 
@@ -308,52 +251,6 @@ def test_no_trial_begins_after_the_time_is_over(go: Go) -> None:
 # -- data --------------------------------------------------------------------------------------
 
 
-def test_files_of_other_kinds(tmp_path: Path) -> None:
-    table = rows(20)
-    typed = pyarrow.Table.from_pylist([{**row, "width": row["width"] or None} for row in table])
-    pyarrow.feather.write_feather(typed, tmp_path / "a.arrow")
-    with sqlite3.connect(tmp_path / "b.db") as database:
-        database.execute("CREATE TABLE flowers (name, width, soil, kind, red, height)")
-        database.executemany(
-            "INSERT INTO flowers VALUES (:name, :width, :soil, :kind, :red, :height)", table
-        )
-    database.close()
-    for name in ("a.arrow", "b.db"):
-        found = read_columned(build_spec(settings(CLASSIFICATION, tmp_path / name)))
-        assert found.problems == []
-        assert len(found.records("train")) + len(found.records("validation")) == 20
-
-
-WRONG = [
-    ({}, [{"a": 1, "b": "x"}], "no column is known to be the label"),
-    ({"label": "kindd"}, rows(12), "there is no column 'kindd'"),
-    ({"label": "kind", "id": "name, soil"}, rows(12), "id takes one column, not 2"),
-    ({"label": "kind"}, [{**row, "kind": "tall"} for row in rows(12)], "every row has kind 'tall'"),
-    ({"label": "kind"}, [*rows(12), {**rows(1)[0], "kind": "blue"}], "is a class of one row"),
-    ({"label": "kind"}, [{"kind": row["kind"]} for row in rows(12)], "no column to learn from"),
-    ({"label": "kind"}, rows(2), "cannot be cut into 3 folds"),
-    ({"label": "kind"}, [{**row, "kind": ""} for row in rows(12)], "kind is empty in 12 of 12"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("mapping", "table", "sentence"), WRONG, ids=[each[2] for each in WRONG])
-def test_wrong_tables_get_one_sentence(
-    tmp_path: Path, mapping: dict[str, str], table: list[dict[str, Any]], sentence: str
-) -> None:
-    spec = settings(CLASSIFICATION, write(tmp_path, table))
-    spec["data"] |= {"column_mapping": mapping, "validation_fraction": 0}
-    problems = [str(problem) for problem in read_columned(build_spec(spec)).problems]
-    assert any(sentence in problem for problem in problems), problems
-
-
-def test_a_target_that_is_no_number_is_told_with_its_row(tmp_path: Path) -> None:
-    table = rows(30)
-    table[6]["height"] = "high"
-    found = read_columned(build_spec(settings(REGRESSION, write(tmp_path, table))))
-    (problem,) = found.problems
-    assert str(problem) == "data.csv row 7: height is 'high', not a number"
-
-
 def test_columns_that_teach_nothing_are_told(go: Go) -> None:
     table = [{**row, "same": 1, "void": ""} for row in rows()]
     _, events = go(CLASSIFICATION, table, data__column_mapping={"label": "kind"})
@@ -361,28 +258,6 @@ def test_columns_that_teach_nothing_are_told(go: Go) -> None:
     assert "same is the same in every row" in told
     assert "void is empty in every row" in told
     assert "name is not learnt from: it is different in nearly every row" in told
-
-
-IMPOSSIBLE = [
-    ({"model__ensemble": "stacking"}, "stacking needs two or more model.estimators"),
-    ({"model__estimators": ["knn"], "training__class_weight": "balanced"}, "knn takes no weights"),
-    ({"model__estimators": ["knn"], "data__weight_column": "width"}, "knn takes no weights"),
-    ({"data__categorical_columns": ["soil"], "data__numerical_columns": ["soil"]}, "too"),
-    ({"training__folds": 1}, "greater than or equal to 2"),
-    ({"model__estimators": ["catboost"]}, "catboost"),
-]
-
-
-@pytest.mark.parametrize(("changes", "sentence"), IMPOSSIBLE)
-def test_settings_that_cannot_work(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
-    from luthier.trainers.errors import SpecError
-
-    with pytest.raises(SpecError) as caught:
-        build_spec(settings(CLASSIFICATION, tmp_path / "data.csv", **changes))
-    assert sentence in str(caught.value)
-
-
-# -- real data ---------------------------------------------------------------------------------
 
 
 @pytest.mark.slow

@@ -30,9 +30,13 @@ from textual.pilot import Pilot
 from luthier.agent.errors import RefusedError, UnavailableError
 from luthier.agent.paths import Home
 from luthier.agent.starting import agent_answers
+from luthier.trainers import demo
 from luthier.tui.app import LuthierApp
 from luthier.tui.screens.base import LuthierScreen
+from luthier.tui.screens.new_run import NewRunScreen
 from luthier.tui.settings import InterfaceSettings
+from luthier.tui.widgets.form_list import FormList
+from luthier.tui.widgets.options import Options
 
 _SECONDS = 60.0
 _FRAME_SECONDS = 0.02
@@ -262,6 +266,33 @@ class Opened:
         assert isinstance(screen, LuthierScreen)
         await self.until(lambda: not screen._waits)
 
+    @property
+    def form(self) -> Any:
+        """The form of the new run in front."""
+        screens = [each for each in self.app.screen_stack if isinstance(each, NewRunScreen)]
+        return screens[-1].form
+
+    async def open_form(self, task: str = "llm-sft") -> None:
+        """From the list of runs to the empty form of a task."""
+        await self.live()
+        await self.press("n")
+        await self.sees("Language models")
+        self.app.screen.query_one("#tasks", Options).go_to(task)
+        await self.press("enter")
+        await self.sees("name_or_path", "to mend")
+
+    async def fill_in(self, values: dict[str, Any], task: str = "llm-sft") -> None:
+        """Open a form with these values."""
+        await self.live()
+        self.app.open_new_run(values, task)
+        await self.sees("name_or_path", "changed")
+
+    async def go_to(self, name: str) -> None:
+        """Put the cursor of the form on a setting."""
+        (key,) = (field.key for field in self.form.fields if field.name == name)
+        self.app.screen.query_one(FormList).go_to(key)
+        await self.painted()
+
     async def resize(self, width: int, height: int) -> None:
         """Make the terminal another size."""
         await self.pilot.resize_terminal(width, height)
@@ -276,6 +307,21 @@ def _character_of(key: str) -> str | None:
         return unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(key, key)))
     except KeyError:
         return None
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the app is started in: a model, data, and an empty hub cache."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "tiny-model").symlink_to(demo.MODEL)
+    rows = "".join(f'{{"prompt": "What is {n}?", "completion": "{n}."}}\n' for n in range(40))
+    (folder / "rows.jsonl").write_text(rows)
+    quiz = "".join(f"Was ist {n}?,{n}.,{n}\n" for n in range(20))
+    (folder / "quiz.csv").write_text(f"frage,antwort,nr\n{quiz}")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    return folder
 
 
 Open = Callable[..., AbstractAsyncContextManager[Opened]]

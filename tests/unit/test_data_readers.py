@@ -210,6 +210,12 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     ),
     (
         "a.csv",
+        b",a,b\n0,1,2\n",
+        "{path}: column 1 has no name; give every column one in the first row, "
+        "or leave out the row numbers of pandas by to_csv(index=False)",
+    ),
+    (
+        "a.csv",
         b"a,b\n1,2\ncaf\xe9,4\n",
         "a.csv line 3: is not UTF-8 text (invalid continuation byte); save it as UTF-8",
     ),

@@ -3,64 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from luthier.trainers.data.columned import ColumnedFindings, read_columned
-from luthier.trainers.errors import DataError, SpecError
+from luthier.trainers.errors import SpecError
 from luthier.trainers.registry import find_task
 from luthier.trainers.spec.file import build_spec
 
-_CLASS, _NUMBER, _BOXES = "image-classification", "image-regression", "image-object-detection"
-
-
-def _draw(path: Path, shade: int = 0, size: tuple[int, int] = (20, 10)) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (shade % 256, shade // 256, 7)).save(path)
-    return path.name
-
-
-def _look(task: str, path: Path, **data: Any) -> ColumnedFindings:
-    values = {"task": task, "model": {"name_or_path": "none"}, "data": {"path": str(path), **data}}
-    return read_columned(build_spec(values))
-
-
-def _problems(task: str, path: Path, **data: Any) -> list[str]:
-    try:
-        return [str(problem) for problem in _look(task, path, **data).problems]
-    except DataError as error:
-        return [str(problem) for problem in error.problems]
-
-
-def _metadata(folder: Path, rows: list[dict[str, Any]]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "metadata.jsonl").write_text(text, encoding="utf-8")
-    return folder
-
-
-def _rows(folder: Path, **column: Callable[[int], Any]) -> list[dict[str, Any]]:
-    return [
-        {"file_name": _draw(folder / f"{n}.png", n), **{k: made(n) for k, made in column.items()}}
-        for n in range(12)
-    ]
-
-
-def _box(*boxes: Any, category: Any = "car") -> dict[str, Any]:
-    return {"bbox": list(boxes), "category": [category] * len(boxes)}
-
-
-def _good(task: str, folder: Path) -> list[dict[str, Any]]:
-    if task == _CLASS:
-        return _rows(folder, label=lambda n: "cat" if n % 2 else "dog")
-    if task == _NUMBER:
-        return _rows(folder, target=lambda n: n / 2)
-    return _rows(folder, objects=lambda n: _box([n % 5, 1, 4, 5]))
-
+from .pictures import BOXES, CLASS, NUMBER, box, draw, good, look, metadata, problems, rows_of
 
 _GOOD_BOX = [1, 2, 3, 4]
 
@@ -68,59 +21,59 @@ _GOOD_BOX = [1, 2, 3, 4]
 @pytest.mark.parametrize(
     ("task", "cells", "sentence"),
     [
-        (_CLASS, {"file_name": "gone.png"}, "names 'gone.png', and there is no such file"),
-        (_CLASS, {"file_name": "text.png"}, "file_name cannot be used: text.png is no picture of"),
-        (_CLASS, {"file_name": "torn.jpg"}, "cannot be used: torn.jpg is cut short (truncated)"),
-        (_CLASS, {"file_name": "empty.png"}, "cannot be used: empty.png is an empty file"),
-        (_CLASS, {"file_name": "http://a/b.png"}, "file_name is a web address; download"),
-        (_CLASS, {"file_name": ["a.png"]}, "file_name is a list, not the name of a picture's"),
-        (_CLASS, {"label": {"a": 1}}, "label is a mapping, not one label"),
-        (_CLASS, {"label": ["cat"]}, "has one label where other rows have a list"),
-        (_NUMBER, {"target": "much"}, "target is 'much', not a number"),
-        (_NUMBER, {"target": [1, 2]}, "another number of values in target"),
-        (_BOXES, {"objects": "a car"}, 'objects is text, not {"bbox": [...], "category": [...]}'),
-        (_BOXES, {"objects": "{bbox"}, "objects is not a list or mapping in JSON"),
-        (_BOXES, {"objects": [7]}, "objects has a number in it, not"),
-        (_BOXES, {"objects": {"bbox": []}}, "objects has no category in it (there are bbox)"),
-        (_BOXES, {"objects": {"category": []}}, "objects has no bbox in it (there are category)"),
-        (_BOXES, {"objects": {"bbox": 1, "category": []}}, "bbox in objects is a number, not a li"),
+        (CLASS, {"file_name": "gone.png"}, "names 'gone.png', and there is no such file"),
+        (CLASS, {"file_name": "text.png"}, "file_name cannot be used: text.png is no picture of"),
+        (CLASS, {"file_name": "torn.jpg"}, "cannot be used: torn.jpg is cut short (truncated)"),
+        (CLASS, {"file_name": "empty.png"}, "cannot be used: empty.png is an empty file"),
+        (CLASS, {"file_name": "http://a/b.png"}, "file_name is a web address; download"),
+        (CLASS, {"file_name": ["a.png"]}, "file_name is a list, not the name of a picture's"),
+        (CLASS, {"label": {"a": 1}}, "label is a mapping, not one label"),
+        (CLASS, {"label": ["cat"]}, "has one label where other rows have a list"),
+        (NUMBER, {"target": "much"}, "target is 'much', not a number"),
+        (NUMBER, {"target": [1, 2]}, "another number of values in target"),
+        (BOXES, {"objects": "a car"}, 'objects is text, not {"bbox": [...], "category": [...]}'),
+        (BOXES, {"objects": "{bbox"}, "objects is not a list or mapping in JSON"),
+        (BOXES, {"objects": [7]}, "objects has a number in it, not"),
+        (BOXES, {"objects": {"bbox": []}}, "objects has no category in it (there are bbox)"),
+        (BOXES, {"objects": {"category": []}}, "objects has no bbox in it (there are category)"),
+        (BOXES, {"objects": {"bbox": 1, "category": []}}, "bbox in objects is a number, not a li"),
         (
-            _BOXES,
+            BOXES,
             {"objects": {"bbox": [_GOOD_BOX], "category": []}},
             "objects has 1 boxes but 0 categories; every box needs one",
         ),
-        (_BOXES, {"objects": _box([1, 2, 3])}, "box 1 in objects is not four numbers [left, top"),
-        (_BOXES, {"objects": _box([1, 2, 3, "x"])}, "box 1 in objects is not four numbers"),
-        (_BOXES, {"objects": _box([1, 2, 3, None])}, "box 1 in objects is not four numbers"),
-        (_BOXES, {"objects": _box([1, 2, 3, 1e999])}, "box 1 in objects is not four numbers"),
-        (_BOXES, {"objects": _box(_GOOD_BOX, [1, 2, 0, 4])}, "box 2 in objects has no area: [1, 2"),
-        (_BOXES, {"objects": _box([1, 2, 3, -4])}, "box 1 in objects has no area: [1, 2, 3, -4]"),
+        (BOXES, {"objects": box([1, 2, 3])}, "box 1 in objects is not four numbers [left, top"),
+        (BOXES, {"objects": box([1, 2, 3, "x"])}, "box 1 in objects is not four numbers"),
+        (BOXES, {"objects": box([1, 2, 3, None])}, "box 1 in objects is not four numbers"),
+        (BOXES, {"objects": box([1, 2, 3, 1e999])}, "box 1 in objects is not four numbers"),
+        (BOXES, {"objects": box(_GOOD_BOX, [1, 2, 0, 4])}, "box 2 in objects has no area: [1, 2"),
+        (BOXES, {"objects": box([1, 2, 3, -4])}, "box 1 in objects has no area: [1, 2, 3, -4]"),
         (
-            _BOXES,
-            {"objects": _box([15, 2, 9, 4])},
+            BOXES,
+            {"objects": box([15, 2, 9, 4])},
             "box 1 in objects reaches outside the picture of 20 x 10 pixels: [15, 2, 9, 4]; cut it",
         ),
-        (_BOXES, {"objects": _box([-3, 2, 9, 4])}, "reaches outside the picture of 20 x 10"),
+        (BOXES, {"objects": box([-3, 2, 9, 4])}, "reaches outside the picture of 20 x 10"),
         (
-            _BOXES,
-            {"objects": _box([12, 4, 18, 9])},
+            BOXES,
+            {"objects": box([12, 4, 18, 9])},
             "[12, 4, 18, 9] is [left, top, width, height], not corners",
         ),
-        (_BOXES, {"objects": _box([0.1, 0.2, 0.3, 0.4])}, "is in shares of the picture, [0.1, 0.2"),
-        (_BOXES, {"objects": _box(_GOOD_BOX, category=["x"])}, "a category in objects is a list"),
-        (_BOXES, {"objects": _box(_GOOD_BOX, category="")}, None),
+        (BOXES, {"objects": box([0.1, 0.2, 0.3, 0.4])}, "is in shares of the picture, [0.1, 0.2"),
+        (BOXES, {"objects": box(_GOOD_BOX, category=["x"])}, "a category in objects is a list"),
+        (BOXES, {"objects": box(_GOOD_BOX, category="")}, None),
     ],
 )
 def test_a_wrong_row_is_told_with_its_place(
     tmp_path: Path, task: str, cells: dict[str, Any], sentence: str | None
 ) -> None:
-    rows = _good(task, tmp_path)
+    rows = good(task, tmp_path)
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "empty.png").touch()
     Image.effect_noise((60, 60), 90).save(tmp_path / "torn.jpg")
     (tmp_path / "torn.jpg").write_bytes((tmp_path / "torn.jpg").read_bytes()[:-300])
     rows[3] |= cells
-    found = _look(task, _metadata(tmp_path, rows))
+    found = look(task, metadata(tmp_path, rows))
     said = [str(problem) for problem in (found.problems or found.warnings)]
     expected = sentence or "a category in objects is empty in 1 of 11 rows; they are left out"
     assert any("metadata.jsonl line" in each and expected in each for each in said), said
@@ -129,19 +82,19 @@ def test_a_wrong_row_is_told_with_its_place(
 @pytest.mark.parametrize(
     ("task", "rows", "sentence"),
     [
-        (_CLASS, [{"photos": "0.png", "label": "a"}] * 2, "no column is known to be the image"),
-        (_CLASS, [{"image": "0.png", "kind": "a"}] * 2, "no column is known to be the label"),
-        (_CLASS, [{"image": "0.png", "label": "a"}] * 2, "every row has the label 'a'"),
-        (_NUMBER, [{"image": "0.png", "target": 3}] * 2, "target is the same in every row"),
-        (_BOXES, [{"image": "0.png", "objects": _box()}] * 2, "no training picture has a box"),
-        (_BOXES, [{"image": "0.png", "label": "a"}] * 2, "no column is known to be the objects"),
+        (CLASS, [{"photos": "0.png", "label": "a"}] * 2, "no column is known to be the image"),
+        (CLASS, [{"image": "0.png", "kind": "a"}] * 2, "no column is known to be the label"),
+        (CLASS, [{"image": "0.png", "label": "a"}] * 2, "every row has the label 'a'"),
+        (NUMBER, [{"image": "0.png", "target": 3}] * 2, "target is the same in every row"),
+        (BOXES, [{"image": "0.png", "objects": box()}] * 2, "no training picture has a box"),
+        (BOXES, [{"image": "0.png", "label": "a"}] * 2, "no column is known to be the objects"),
     ],
 )
 def test_wrong_rows_altogether(
     tmp_path: Path, task: str, rows: list[dict[str, Any]], sentence: str
 ) -> None:
-    _draw(tmp_path / "0.png")
-    (said,) = _problems(task, _metadata(tmp_path, rows))
+    draw(tmp_path / "0.png")
+    (said,) = problems(task, metadata(tmp_path, rows))
     assert sentence in said
 
 
@@ -150,10 +103,10 @@ class TestClassFolders:
 
     def test_names_are_the_classes(self, tmp_path: Path) -> None:
         for n in range(20):
-            _draw(tmp_path / ("cat" if n % 2 else "dog") / f"deep{n % 3}" / f"{n}.JPG", n)
+            draw(tmp_path / ("cat" if n % 2 else "dog") / f"deep{n % 3}" / f"{n}.JPG", n)
         (tmp_path / "cat" / "Thumbs.db").write_text("left by a file manager")
-        _draw(tmp_path / ".ipynb_checkpoints" / "x.png")
-        found = _look(_CLASS, tmp_path)
+        draw(tmp_path / ".ipynb_checkpoints" / "x.png")
+        found = look(CLASS, tmp_path)
         assert not found.problems
         assert {*found.classes["train"]} == {"cat", "dog"}
         assert found.classes["validation"] == {"cat": 1, "dog": 1}
@@ -162,48 +115,48 @@ class TestClassFolders:
     def test_splits_are_folders(self, tmp_path: Path) -> None:
         for split in ("train", "val", "test"):
             for n, label in enumerate(("cat", "dog", "cat")):
-                _draw(tmp_path / split / label / f"{split}{n}.png", n + 10 * len(split))
-        found = _look(_CLASS, tmp_path)
+                draw(tmp_path / split / label / f"{split}{n}.png", n + 10 * len(split))
+        found = look(CLASS, tmp_path)
         assert not found.problems
         assert not found.dataset.validation_made
         assert found.records("validation")[0].where == "val picture 1"
-        test = _look(_CLASS, tmp_path, validation_split="test")
+        test = look(CLASS, tmp_path, validation_split="test")
         assert test.records("validation")[0].where == "test picture 1"
-        (said,) = _problems(_CLASS, tmp_path, validation_split="dev")
+        (said,) = problems(CLASS, tmp_path, validation_split="dev")
         assert "has no split 'dev'" in said
 
     def test_a_class_may_be_called_train(self, tmp_path: Path) -> None:
         for n in range(12):
-            _draw(tmp_path / ("train" if n % 2 else "bus") / f"{n}.png", n)
-        assert {*_look(_CLASS, tmp_path).classes["train"]} == {"train", "bus"}
+            draw(tmp_path / ("train" if n % 2 else "bus") / f"{n}.png", n)
+        assert {*look(CLASS, tmp_path).classes["train"]} == {"train", "bus"}
 
     def test_few_rows_are_of_every_class(self, tmp_path: Path) -> None:
         for n in range(20):
-            _draw(tmp_path / ("cat" if n < 15 else "dog") / f"{n}.png", n)
-        found = _look(_CLASS, tmp_path, max_rows=6, validation_fraction=0)
+            draw(tmp_path / ("cat" if n < 15 else "dog") / f"{n}.png", n)
+        found = look(CLASS, tmp_path, max_rows=6, validation_fraction=0)
         assert found.classes["train"] == {"cat": 3, "dog": 3}
 
     def test_what_is_no_such_folder(self, tmp_path: Path) -> None:
-        assert "no csv" in _problems(_CLASS, tmp_path)[0]
-        _draw(tmp_path / "0.png")
-        (said,) = _problems(_CLASS, tmp_path)
+        assert "no csv" in problems(CLASS, tmp_path)[0]
+        draw(tmp_path / "0.png")
+        (said,) = problems(CLASS, tmp_path)
         assert "has pictures, but no metadata.jsonl that says what is on them, and no" in said
-        (said,) = _problems(_NUMBER, tmp_path)
+        (said,) = problems(NUMBER, tmp_path)
         assert said.endswith("has pictures, but no metadata.jsonl that says what is on them")
-        _draw(tmp_path / "cat" / "0.png")
+        draw(tmp_path / "cat" / "0.png")
         (tmp_path / "dog").mkdir()
-        (said,) = _problems(_CLASS, tmp_path)
+        (said,) = problems(CLASS, tmp_path)
         assert said.endswith("dog: has no pictures in it")
 
     def test_a_split_of_another_shape(self, tmp_path: Path) -> None:
-        _draw(tmp_path / "train" / "cat" / "0.png")
-        _draw(tmp_path / "test" / "0.png")
-        (said,) = _problems(_CLASS, tmp_path)
+        draw(tmp_path / "train" / "cat" / "0.png")
+        draw(tmp_path / "test" / "0.png")
+        (said,) = problems(CLASS, tmp_path)
         assert "test: is empty, or of another shape than train" in said
 
     def test_a_zip_file(self, tmp_path: Path) -> None:
         (tmp_path / "a.zip").touch()
-        (said,) = _problems(_CLASS, tmp_path / "a.zip")
+        (said,) = problems(CLASS, tmp_path / "a.zip")
         assert "is a zip file; unpack it and name its folder" in said
 
 
@@ -213,11 +166,11 @@ class TestTables:
     def test_csv_files_name_pictures_beside_them(self, tmp_path: Path) -> None:
         lines = ["image_path,label"]
         for n in range(12):
-            _draw(tmp_path / "photos" / f"{n}.png", n)
+            draw(tmp_path / "photos" / f"{n}.png", n)
             lines.append(f"photos/{n}.png,{n % 2}")
         (tmp_path / "train.csv").write_text("\n".join(lines))
         for path in (tmp_path, tmp_path / "train.csv"):
-            found = _look(_CLASS, path)
+            found = look(CLASS, path)
             assert not found.problems
             assert found.parts == {"image": "image_path", "label": "label"}
 
@@ -225,35 +178,35 @@ class TestTables:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        _draw(tmp_path / "a.png")
+        draw(tmp_path / "a.png")
         data = (tmp_path / "a.png").read_bytes()
         images = [{"bytes": data, "path": f"{n}.png"} for n in range(12)]
         table = pa.table({"image": images, "score": [n / 3 for n in range(12)]})
         pq.write_table(table, tmp_path / "rows.parquet")
-        found = _look(_NUMBER, tmp_path / "rows.parquet")
+        found = look(NUMBER, tmp_path / "rows.parquet")
         assert not found.problems
         (record, *_) = found.records("train")
         assert record.values["image"].open().size == (20, 10)
         json.dumps(found.report().model_dump(mode="json"))
 
     def test_columns_of_several_targets_and_autotrains_names(self, tmp_path: Path) -> None:
-        rows = _rows(tmp_path, width=lambda n: n, height=lambda n: n**2)
+        rows = rows_of(tmp_path, width=lambda n: n, height=lambda n: n**2)
         mapping = {"image_column": "file_name", "target_column": "width, height"}
-        found = _look(_NUMBER, _metadata(tmp_path, rows), column_mapping=mapping)
+        found = look(NUMBER, metadata(tmp_path, rows), column_mapping=mapping)
         assert not found.problems
         assert list(found.records("train")[0].values["target"]) == ["width", "height"]
 
     def test_the_fingerprint_follows_the_pictures(self, tmp_path: Path) -> None:
-        folder = _metadata(tmp_path, _good(_CLASS, tmp_path))
-        before = _look(_CLASS, folder).dataset.fingerprint
-        assert _look(_CLASS, folder).dataset.fingerprint == before
-        _draw(tmp_path / "3.png", 250)
-        assert _look(_CLASS, folder).dataset.fingerprint != before
+        folder = metadata(tmp_path, good(CLASS, tmp_path))
+        before = look(CLASS, folder).dataset.fingerprint
+        assert look(CLASS, folder).dataset.fingerprint == before
+        draw(tmp_path / "3.png", 250)
+        assert look(CLASS, folder).dataset.fingerprint != before
 
     def test_the_same_picture_under_two_names_is_noticed(self, tmp_path: Path) -> None:
-        rows = _good(_CLASS, tmp_path)
-        rows += [{**rows[0], "file_name": _draw(tmp_path / "again.png", 0)}]
-        found = _look(_CLASS, _metadata(tmp_path, rows), validation_fraction=0)
+        rows = good(CLASS, tmp_path)
+        rows += [{**rows[0], "file_name": draw(tmp_path / "again.png", 0)}]
+        found = look(CLASS, metadata(tmp_path, rows), validation_fraction=0)
         assert any("the same as an earlier row" in str(each) for each in found.warnings)
 
 
@@ -269,8 +222,8 @@ class TestBoxes:
             "{'bbox': [(1, 2, 3, 4)], 'category': ['7']}",
             [],
         ]
-        rows = _rows(tmp_path, objects=lambda n: ways[n % len(ways)])
-        found = _look(_BOXES, _metadata(tmp_path, rows), validation_fraction=0)
+        rows = rows_of(tmp_path, objects=lambda n: ways[n % len(ways)])
+        found = look(BOXES, metadata(tmp_path, rows), validation_fraction=0)
         assert not found.problems
         first, *others = [record.values for record in found.records("train")[: len(ways)]]
         assert first["boxes"] == [(1, 2, 3, 4)]
@@ -281,109 +234,23 @@ class TestBoxes:
         assert found.classes["train"] == {"7": 10}
 
     def test_a_rounding_over_is_cut(self, tmp_path: Path) -> None:
-        rows = _rows(tmp_path, objects=lambda n: _box([-0.5, 2, 21, 8.4]))
-        found = _look(_BOXES, _metadata(tmp_path, rows))
+        rows = rows_of(tmp_path, objects=lambda n: box([-0.5, 2, 21, 8.4]))
+        found = look(BOXES, metadata(tmp_path, rows))
         assert found.records("train")[0].values["boxes"] == [(0, 2, 20, 8)]
 
     def test_a_category_that_is_only_measured(self, tmp_path: Path) -> None:
         for split, category in (("train", "car"), ("valid", "bus")):
-            made = [_box(_GOOD_BOX, category=category)]
+            made = [box(_GOOD_BOX, category=category)]
             folder = tmp_path / split
-            _metadata(folder, _rows(folder, objects=lambda n, made=made: made[0]))
-        (said,) = _problems(_BOXES, tmp_path)
+            metadata(folder, rows_of(folder, objects=lambda n, made=made: made[0]))
+        (said,) = problems(BOXES, tmp_path)
         assert said.startswith("valid/metadata.jsonl lines 1, 2")
         assert "has the label 'bus', which no training row has (they have car)" in said
 
 
-def _coco(**changes: Any) -> dict[str, Any]:
-    value: dict[str, Any] = {
-        "info": {},
-        "images": [{"id": n, "file_name": f"{n}.png"} for n in range(12)],
-        "annotations": [
-            {"id": n, "image_id": n, "category_id": 3, "bbox": [1, 1, 4, 4], "iscrowd": n == 5}
-            for n in range(12)
-        ],
-        "categories": [{"id": 3, "name": "car"}],
-    }
-    return {**value, **changes}
-
-
-class TestCoco:
-    """Annotations as COCO has them."""
-
-    @pytest.mark.parametrize(
-        ("file", "pictures", "named"),
-        [
-            ("annotations.json", "", ""),
-            ("annotations.json", "images", "annotations.json"),
-            ("annotations/instances_train2017.json", "train2017", ""),
-            ("annotations/instances_train2017.json", "images/train2017", "annotations"),
-            ("train/_annotations.coco.json", "train", ""),
-        ],
-    )
-    def test_the_usual_folders(self, tmp_path: Path, file: str, pictures: str, named: str) -> None:
-        for n in range(12):
-            _draw(tmp_path / pictures / f"{n}.png", n)
-        path = tmp_path / file
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(_coco()))
-        found = _look(_BOXES, tmp_path / named, validation_fraction=0)
-        assert not found.problems
-        assert found.classes["train"] == {"car": 11}
-        assert found.records("train")[0].where.endswith(f"{path.name} picture 1")
-
-    def test_splits_by_the_files_names(self, tmp_path: Path) -> None:
-        for n in range(12):
-            _draw(tmp_path / "images" / f"{n}.png", n)
-        for name in ("instances_train2017", "instances_val2017"):
-            (tmp_path / f"{name}.json").write_text(json.dumps(_coco()))
-        (tmp_path / "captions_train2017.json").write_text(json.dumps(_coco(annotations=[])))
-        found = _look(_BOXES, tmp_path)
-        assert {*found.built} == {"train", "validation"}
-        assert not found.dataset.validation_made
-
-    @pytest.mark.parametrize(
-        ("changes", "sentence"),
-        [
-            ({"annotations": [{"image_id": 0, "bbox": [], "category_id": 4}]},
-             "a.json annotations entry 1: there is no category with the id 4"),
-            ({"annotations": [{"image_id": 99, "bbox": [], "category_id": 3}]},
-             "a.json annotations entry 1: there is no picture with the id 99"),
-            ({"annotations": [{"image_id": 0, "category_id": 3}]},
-             "a.json annotations entry 1: has no bbox"),
-            ({"images": [{"id": 1}], "annotations": []}, "a.json images entry 1: has no file_name"),
-            ({"images": [], "annotations": []}, "a.json: has no pictures in it"),
-            ({"categories": ["car"]}, "a.json categories entry 1: has no id"),
-            ({"annotations": [{"image_id": 0, "bbox": [1, 1, 99, 9], "category_id": 3}]},
-             "a.json picture 1: box 1 in objects reaches outside the picture of 20 x 10 pixels"),
-            ({"annotations": [{"image_id": 0, "bbox": [1, 1, 0, 9], "category_id": 3}]},
-             "a.json picture 1: box 1 in objects has no area"),
-            ({"images": [{"id": 0, "file_name": "gone.png"}], "annotations": []},
-             "a.json picture 1: image names 'gone.png', and there is no such file"),
-        ],
-    )  # fmt: skip
-    def test_mistakes(self, tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
-        for n in range(12):
-            _draw(tmp_path / f"{n}.png", n)
-        (tmp_path / "a.json").write_text(json.dumps(_coco(**changes)))
-        said = _problems(_BOXES, tmp_path / "a.json", validation_fraction=0)
-        assert any(sentence in each for each in said), said
-
-    def test_several_files_need_splits_in_their_names(self, tmp_path: Path) -> None:
-        _draw(tmp_path / "0.png")
-        for name in ("a.json", "b.json"):
-            (tmp_path / name).write_text(json.dumps(_coco()))
-        (said,) = _problems(_BOXES, tmp_path)
-        assert "a.json: has annotations, but no split in its name such as train" in said
-        for old, new in (("a", "train_a"), ("b", "train_b")):
-            (tmp_path / f"{old}.json").rename(tmp_path / f"{new}.json")
-        (said,) = _problems(_BOXES, tmp_path)
-        assert "train_b.json: is a second file of annotations for train; leave one" in said
-
-
-@pytest.mark.parametrize("task", [_CLASS, _NUMBER, _BOXES])
+@pytest.mark.parametrize("task", [CLASS, NUMBER, BOXES])
 def test_the_sample_is_whole(task: str) -> None:
-    found = _look(task, find_task(task).sample)
+    found = look(task, find_task(task).sample)
     assert not found.problems
     assert not found.warnings
     assert len(found.records("train")) >= 50
@@ -393,11 +260,11 @@ def test_the_sample_is_whole(task: str) -> None:
 @pytest.mark.parametrize(
     ("alias", "task"),
     [
-        ("image_classification", _CLASS),
-        ("image_regression", _NUMBER),
-        ("image-scoring", _NUMBER),
-        ("object-detection", _BOXES),
-        ("object_detection", _BOXES),
+        ("image_classification", CLASS),
+        ("image_regression", NUMBER),
+        ("image-scoring", NUMBER),
+        ("object-detection", BOXES),
+        ("object_detection", BOXES),
     ],
 )
 def test_autotrains_names_are_known(alias: str, task: str) -> None:
@@ -406,7 +273,7 @@ def test_autotrains_names_are_known(alias: str, task: str) -> None:
 
 def test_smoothed_boxes_are_refused() -> None:
     values = {
-        "task": _BOXES,
+        "task": BOXES,
         "model": {"name_or_path": "m"},
         "data": {"path": "d"},
         "training": {"label_smoothing_factor": 0.1},

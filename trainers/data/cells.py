@@ -70,7 +70,7 @@ def weight_cell(value: Any, name: str) -> float:
     """A row's weight. Raises MistakeError unless it is a number and not negative."""
     try:
         weight = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         weight = math.nan
     if not math.isfinite(weight):
         raise MistakeError(f"the weight in {name} is not a number")
@@ -87,10 +87,20 @@ def tools_cell(value: Any, name: str) -> str:
     return json.dumps(tools)
 
 
+def load_json(text: str) -> Any:
+    """The value of JSON text. Raises JSONDecodeError, also for a number of too many digits."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        raise json.JSONDecodeError("a number has thousands of digits", text, 0) from error
+
+
 def parse_json(text: str, name: str) -> Any:
     """The value of JSON text. Raises MistakeError, which knows Python's spelling apart."""
     try:
-        return json.loads(text)
+        return load_json(text)
     except (json.JSONDecodeError, RecursionError) as error:
         if text.lstrip()[:2] in ("[{", "{'", "['") and "'" in text:
             raise MistakeError(

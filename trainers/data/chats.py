@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from .cells import MistakeError, is_blank, is_null, parse_json, whole_characters
+from .cells import MistakeError, is_blank, is_null, load_json, parse_json, whole_characters
 
 Message = dict[str, Any]
 
@@ -52,7 +52,7 @@ def looks_like_chat(value: Any) -> bool:
     """Whether a cell holds messages, as a list or as JSON text of one."""
     if isinstance(value, str) and value.lstrip().startswith("[") and "{" in value[:20]:
         try:
-            value = json.loads(value)
+            value = load_json(value)
         except (json.JSONDecodeError, RecursionError):
             return False
     if not isinstance(value, list) or not value or not isinstance(value[0], dict):
@@ -62,7 +62,7 @@ def looks_like_chat(value: Any) -> bool:
 
 def uses_from_and_value(value: Any) -> bool:
     """Whether a cell that looks like a chat is written the ShareGPT way."""
-    messages = json.loads(value) if isinstance(value, str) else value
+    messages = load_json(value) if isinstance(value, str) else value
     return "from" in messages[0]
 
 
@@ -124,7 +124,7 @@ def _call(call: Any) -> Any:
     if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
         return call
     try:
-        arguments = json.loads(function["arguments"])
-    except json.JSONDecodeError:
+        arguments = load_json(function["arguments"])
+    except (json.JSONDecodeError, RecursionError):
         return call
     return {**call, "function": {**function, "arguments": arguments}}

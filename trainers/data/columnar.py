@@ -43,11 +43,14 @@ def _read(path: Path, limit: int | None, kind: str, open_file: Callable[[Path], 
     try:
         schema, batches = open_file(path)
         for batch in batches:
+            # Offsets that point outside would end this process.
+            batch.validate(full=True)
             rows += batch.to_pylist()
             if limit is not None and len(rows) >= limit:
                 break
-    except (pyarrow.ArrowException, OSError) as error:
-        raise data_error(f"is not a readable {kind} file ({str(error).strip()})", path) from error
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise data_error(f"is not a readable {kind} file ({reason})", path) from error
     rows = rows[:limit]
     if not rows:
         raise data_error("has no rows", path)

@@ -30,7 +30,12 @@ def _describe(table: Table, name: str) -> ColumnReport:
     if len(example) > _EXAMPLE_LENGTH:
         example = example[: _EXAMPLE_LENGTH - 1] + "…"
     words = next(iter(kinds), "empty") if len(kinds) < 2 else f"mixed: {', '.join(kinds)}"
-    return ColumnReport(name=name, type=words, nulls=nulls, example=example)
+    return ColumnReport(name=_writable(name), type=words, nulls=nulls, example=_writable(example))
+
+
+def _writable(text: str) -> str:
+    """The text with question marks for halves of characters, which no report could hold."""
+    return text.encode(errors="replace").decode()
 
 
 def _kind(value: Any) -> str:

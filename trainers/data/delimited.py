@@ -101,10 +101,10 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise data_error("is empty", path)
     twice = sorted({name for name in header if header.count(name) > 1})
     if "" in header:
-        raise data_error(
-            f"column {header.index('') + 1} has no name; give every column one in the first row",
-            path,
-        )
+        mend = "give every column one in the first row"
+        if not header[0] and header.count("") == 1:
+            mend += ", or leave out the row numbers of pandas by to_csv(index=False)"
+        raise data_error(f"column {header.index('') + 1} has no name; {mend}", path)
     if twice:
         raise data_error(f"the column {listed(twice)} stands twice in the header; rename one", path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -134,7 +135,7 @@ def given_picture(value: Any) -> Image:
         raise PictureError(f"The input cannot be used: {error}.") from error
     if data is not None:
         return open_picture(data, name or "the picture")
-    return open_picture(Path(name).expanduser(), name)
+    return open_picture(Path(os.path.expanduser(name)), name)
 
 
 def _held(value: Any, column: str) -> tuple[bytes | None, str]:

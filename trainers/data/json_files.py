@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .cells import kind_of
+from .cells import kind_of, load_json
 from .problems import data_error, listed
 from .table import Row, Table
 
@@ -44,7 +44,7 @@ def read_json(path: Path, limit: int | None = None) -> Table | dict[str, Table]:
         DataError: the file holds none of these; the sentence says what it holds.
     """
     try:
-        value = json.loads(_decoded(path.read_bytes(), path.name))
+        value = load_json(_decoded(path.read_bytes(), path.name))
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return read_json_lines(path, limit)
@@ -98,7 +98,7 @@ def _table(name: str, items: list[Any], limit: int | None) -> Table:
 def _object(line: bytes, number: int, path: Path) -> Row:
     where = f"{path.name} line {number}"
     try:
-        value = json.loads(_decoded(line, where))
+        value = load_json(_decoded(line, where))
     except json.JSONDecodeError as error:
         if number == 1 and line.lstrip().startswith(b"["):
             raise data_error("begins a JSON list; name the file .json", where) from error

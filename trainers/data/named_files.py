@@ -79,7 +79,7 @@ def _of_table(
             # The look at the data before training says what is wrong.
             continue
         for name in names:
-            path = Path(table.folder or "", Path(name).expanduser())
+            path = Path(table.folder or "", os.path.expanduser(name))
             if path.is_file():
                 yield NamedFile(name, os.path.normpath(path), table.where(index))
 

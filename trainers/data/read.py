@@ -168,7 +168,7 @@ def _is_zero(value: object) -> bool:
         return False
     try:
         return float(value) == 0  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

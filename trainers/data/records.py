@@ -5,12 +5,21 @@ from __future__ import annotations
 import ast
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .cells import EmptyCellError, MistakeError, is_blank, is_null, kind_of, whole_characters
+from .cells import (
+    EmptyCellError,
+    MistakeError,
+    is_blank,
+    is_null,
+    kind_of,
+    load_json,
+    whole_characters,
+)
 from .table import Row
 
 
@@ -147,12 +156,21 @@ class Cells:
             value = value["path"]
         if not isinstance(value, str):
             raise MistakeError(f"{name} is {kind_of(value)}, not the name of a file")
-        path = Path(value).expanduser()
+        # Unlike Path.expanduser it leaves the home of a person whom nobody knows alone.
+        path = Path(os.path.expanduser(value))
         if not path.is_absolute() and self._folder is not None:
             path = self._folder / path
-        if not path.is_file():
-            raise MistakeError(f"{name} names {value!r}, and there is no such file")
+        if not _is_file(path):
+            raise MistakeError(f"{name} names {_shown(value)}, and there is no such file")
         return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # Too long for a name.
+        return False
 
 
 def split_columns(text: str, row: Mapping[str, Any]) -> list[str]:
@@ -167,7 +185,7 @@ def parsed(value: Any, name: str) -> Any:
     if not isinstance(value, str) or value.strip()[:1] not in ("[", "{"):
         return value
     try:
-        return json.loads(value)
+        return load_json(value)
     except (json.JSONDecodeError, RecursionError):
         pass
     try:

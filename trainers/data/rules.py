@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic
@@ -75,6 +76,9 @@ class RowRules(Generic[S]):
 def number_order(names: Sequence[str]) -> list[str]:
     """Class names as people order them: by value when all are numbers, else by letters."""
     try:
-        return sorted(set(names), key=lambda name: (float(name), name))
+        numbers = {name: float(name) for name in names}
     except ValueError:
         return sorted(set(names))
+    if any(math.isnan(number) for number in numbers.values()):
+        return sorted(set(names))
+    return sorted(set(names), key=lambda name: (numbers[name], name))

@@ -82,7 +82,7 @@ def describe(found: ExactEstimate) -> str:
     at = f"{found.at.phase} pass" if found.at.phase != "optimizer" else "optimizer step"
     where = f"{at}, {found.at.operation}"
     lines = [
-        f"{found.model}, {found.method}, {found.rows} x {found.length} tokens, {found.precision}",
+        f"{found.model}, {found.method}, {found.batch}, {found.precision}",
         *(f"  {name:<12}{size / _GIB:8.2f} GiB" for name, size in found.parts.items() if size),
         f"  {'all':<12}{found.peak / _GIB:8.2f} GiB at {where} in {found.at.module or 'the loss'}",
         *found.notes,

@@ -17,6 +17,7 @@ from bitsandbytes.autograd._functions import MatMul8bitLt
 from torch.nn import functional
 from trl.kernels import chunked_logprob
 
+from .detectors import detection
 from .ledger import Workspace
 from .report import DeviceKind
 
@@ -59,6 +60,7 @@ def emulated(device: DeviceKind, *, unequal: bool) -> Iterator[None]:
     with ExitStack() as stack:
         # A fake mask counts as one that hides something; one without effect is left away.
         stack.enter_context(patch("transformers.masking_utils.is_tracing", lambda *_: unequal))
+        stack.enter_context(detection())
         if device != "cpu":
             for target, name, stand_in in _STAND_INS:
                 stack.enter_context(patch.object(target, name, stand_in))
@@ -78,6 +80,22 @@ def _dropout(
     if not training or p == 0.0:
         return input
     return torch.native_dropout(input, p, True)[0]
+
+
+_attention = functional.scaled_dot_product_attention
+
+
+def _attention_on_a_gpu(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    *arguments: Any,
+    **options: Any,
+) -> torch.Tensor:
+    """CUDA's fused kernels draw their dropout anew; the CPU's fused one has none of it."""
+    return _attention(query, key, value, attn_mask, 0.0, *arguments, **options)
 
 
 _layer_norm = functional.layer_norm
@@ -131,6 +149,7 @@ class _Kernel:
 _STAND_INS: tuple[tuple[Any, str, Any], ...] = (
     (functional, "dropout", _dropout),
     (functional, "layer_norm", _layer_norm_of_autocast),
+    (functional, "scaled_dot_product_attention", _attention_on_a_gpu),
     (bnb, "matmul", _int8_product),
 )
 _TRITON = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from tempfile import gettempdir
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 import torch
 
@@ -22,7 +22,7 @@ from .tasks import Request, build_trainer, differ_in_length, longest_row
 
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "temporary", "sharing")
 # bf16 stands in for fp16, which a CPU trainer refuses: its tensors have the same sizes.
-_REHEARSED = {"fp16": "bf16", "bf16": "bf16", "no": "no"}
+_REHEARSED: dict[str, Literal["no", "bf16"]] = {"fp16": "bf16", "bf16": "bf16", "no": "no"}
 _COMPUTE = {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}
 
 
@@ -57,10 +57,12 @@ def exact_estimate(
     if unequal is None:
         unequal = differ_in_length(spec, rows)
     notes = _notes(spec, precision)
-    trainer = build_trainer(_request(spec, precision, rows, length))
-    ledger, start = rehearse(trainer, device, unequal=unequal)
-    peak, parts, moment = account(ledger, start)
-    resident = sum(storage.size for storage in ledger.alive(start - 1) if storage.kind)
+    with TemporaryDirectory(prefix="luthier-estimate-") as folder:
+        trainer = build_trainer(_request(spec, precision, rows, length, Path(folder)))
+        done = rehearse(trainer, device, unequal=unequal)
+    peak, parts, moment = account(done.ledger, done.start)
+    alive = done.ledger.alive(done.start - 1)
+    resident = sum(storage.size for storage in alive if storage.kind)
     parameters = list(trainer.model.parameters())
     parts["sharing"] = _buckets(spec, parameters)
     return ExactEstimate(
@@ -71,11 +73,12 @@ def exact_estimate(
         precision=precision,
         rows=rows,
         length=length,
+        pixels=done.pixels,
         peak=peak + parts["sharing"],
         parts=parts,
         at=moment,
         resident=resident + parts["sharing"],
-        parameters=trainer.model.num_parameters(),
+        parameters=sum(one.numel() for one in parameters),
         trainable=sum(one.numel() for one in parameters if one.requires_grad),
         seconds=time.perf_counter() - began,
         notes=notes,
@@ -124,7 +127,7 @@ def _precision(spec: GradientSpec, device: DeviceKind) -> str:
     return "fp16" if device == "qaic" else "bf16"
 
 
-def _request(spec: GradientSpec, precision: str, rows: int, length: int) -> Request:
+def _request(spec: GradientSpec, precision: str, rows: int, length: int, folder: Path) -> Request:
     spec = spec.model_copy(deep=True)
     training = spec.training
     training.per_device_train_batch_size = rows
@@ -137,12 +140,15 @@ def _request(spec: GradientSpec, precision: str, rows: int, length: int) -> Requ
     training.save_strategy = spec.evaluation.strategy = "no"
     spec.evaluation.load_best_model_at_end = False
     spec.launch.processes, spec.launch.ddp_backend = 1, None
+    spec.launch.precision, spec.launch.threads = _REHEARSED[precision], None
+    if spec.model.attn_implementation == "flash_attention_2":
+        spec.model.attn_implementation = "sdpa"
     # Others need numbers to start from, and end with the same sizes.
     if getattr(spec.peft, "init_lora_weights", "default") != "gaussian":
         spec.peft.init_lora_weights = "default"
     arguments = training_arguments(
         spec,
-        output=Path(gettempdir()) / "luthier-estimate",
+        output=folder / "output",
         precision=_REHEARSED[precision],
         device="cpu",
     )
@@ -151,7 +157,7 @@ def _request(spec: GradientSpec, precision: str, rows: int, length: int) -> Requ
     def load(**options: Any) -> Any:
         return load_hollow(spec, compute, **options)
 
-    return Request(spec, rows, length, arguments, load)
+    return Request(spec, rows, length, arguments, load, folder)
 
 
 def _buckets(spec: GradientSpec, parameters: list[torch.nn.Parameter]) -> int:
@@ -171,6 +177,10 @@ def _notes(spec: GradientSpec, precision: str) -> list[str]:
         notes.append("The optimizer's state is counted in full; it may be paged out to the host.")
     if spec.model.attn_implementation == "flash_attention_2":
         notes.append("flash_attention_2 is counted as sdpa, which keeps the same tensors.")
+    if spec.task == "llm-grpo":
+        notes.append("Writing the texts is not rehearsed, only learning from them.")
+    if getattr(spec.training, "hard_negatives", 0):
+        notes.append("Finding the hard negatives before the first step is not rehearsed.")
     if precision == "fp16":
         notes.append("fp16 is rehearsed as bf16, which has the same sizes.")
     return notes

@@ -8,6 +8,7 @@ import bitsandbytes as bnb
 import torch
 from bitsandbytes.functional import QuantState
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor
 from transformers import AutoConfig
 from transformers.quantizers.auto import AutoHfQuantizer
 
@@ -59,6 +60,34 @@ def load_hollow(spec: GradientSpec, compute: torch.dtype, **options: Any) -> Any
     return model
 
 
+def hollow(
+    kind: Any,
+    config: Any,
+    *,
+    dtype: Any = "auto",
+    attn_implementation: str | None = None,
+    quantization_config: Any = None,
+    **_: Any,
+) -> Any:
+    """A model of that class on the meta device, as its ``from_pretrained`` would make it.
+
+    Args:
+        kind: a class of transformers' models.
+        config: its configuration.
+        dtype: of its numbers; auto: as the configuration says.
+        attn_implementation: silent: the best that it knows.
+        quantization_config: of bitsandbytes.
+    """
+    asked = {} if attn_implementation is None else {"attn_implementation": attn_implementation}
+    number = _dtype("auto", config) if dtype in ("auto", None) else dtype
+    with torch.device("meta"):
+        model = kind._from_config(config, dtype=number, **asked)
+    if quantization_config is not None:
+        _quantise(model, quantization_config)
+    model.hf_device_map = {"": "cpu"}
+    return model
+
+
 def attention(asked: str, auto_class: Any, config: Any) -> str | None:
     """The attention to rehearse with; flash_attention_2 keeps the same tensors as sdpa."""
     if asked == "eager":
@@ -84,7 +113,7 @@ def _quantise(model: Any, config: Any) -> None:
 
 
 def fill(model: nn.Module) -> None:
-    """Give every tensor on the meta device a fake one instead; tied ones stay tied.
+    """Give every tensor that is not fake a fake one instead; tied ones stay tied.
 
     To be called inside a FakeTensorMode. Quantised weights get the sizes that bitsandbytes
     gives them, which fake tensors cannot work out.
@@ -96,12 +125,12 @@ def fill(model: nn.Module) -> None:
         elif isinstance(module, bnb.nn.Linear8bitLt) and module.weight.device.type == "meta":
             _fill_8_bits(module)
         for name, parameter in module._parameters.items():
-            if parameter is not None and parameter.device.type == "meta":
+            if parameter is not None and not isinstance(parameter, FakeTensor):
                 if id(parameter) not in made:
                     made[id(parameter)] = nn.Parameter(_empty(parameter), parameter.requires_grad)
                 module._parameters[name] = made[id(parameter)]
         for name, buffer in module._buffers.items():
-            if buffer is not None and buffer.device.type == "meta":
+            if buffer is not None and not isinstance(buffer, FakeTensor):
                 module._buffers[name] = made.setdefault(id(buffer), _empty(buffer))
 
 

@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Any, Literal
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
@@ -18,6 +19,8 @@ Workspace = Callable[..., torch.Tensor]
 
 _FOREVER = 1 << 62
 _SCALAR = torch.ops.aten._local_scalar_dense.default
+_NONZERO = torch.ops.aten.nonzero.default
+_CHOICES = (torch.ops.aten.index.Tensor, torch.ops.aten.index_put_.default)
 
 
 @dataclass
@@ -37,7 +40,8 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down storages as operations make them and as they die.
 
     Works with fake tensors, which have storages of the right size and no memory behind them. Where
-    a program asks what is in a fake tensor it gets 1, or True.
+    a program asks what is in a fake tensor it gets 1, or True; where it chooses by a fake mask it
+    gets everything.
 
     Args:
         block: sizes are rounded up to a multiple of this, as the device's allocator does.
@@ -69,7 +73,12 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is _SCALAR:
             return True if args[0].dtype is torch.bool else 1
-        out = func(*args, **(kwargs or {}))
+        if func in _CHOICES:
+            args = (args[0], _all_places(args[1]), *args[2:])
+        if func is _NONZERO and isinstance(args[0], FakeTensor):
+            out = _everywhere(args[0])
+        else:
+            out = func(*args, **(kwargs or {}))
         for value in tree_iter(out):
             if isinstance(value, torch.Tensor):
                 self._add(value, str(func))
@@ -125,3 +134,19 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return False
         start, end = self.spans[place]
         return start <= storage.born < end < storage.died
+
+
+def _everywhere(values: torch.Tensor) -> torch.Tensor:
+    """The places of all numbers of a tensor, as ``nonzero`` tells those of some."""
+    return values.new_empty((values.numel(), values.dim()), dtype=torch.long)
+
+
+def _all_places(indices: Any) -> list[Any]:
+    """The indices with every mask replaced by the places of all that it covers."""
+    found: list[Any] = []
+    for index in indices:
+        if isinstance(index, FakeTensor) and index.dtype in (torch.bool, torch.uint8):
+            found += list(_everywhere(index).unbind(1))
+        else:
+            found.append(index)
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,28 +19,46 @@ from .ledger import Ledger
 from .report import DeviceKind
 
 
-def rehearse(trainer: RunTrainer, device: DeviceKind, *, unequal: bool) -> tuple[Ledger, int]:
+@dataclass(frozen=True)
+class Rehearsed:
+    """What came of a rehearsal.
+
+    Attributes:
+        start: the number of the event at which the step began.
+        pixels: width and height of the pictures as the model saw them, if it did.
+    """
+
+    ledger: Ledger
+    start: int
+    pixels: tuple[int, int] | None
+
+
+def rehearse(trainer: RunTrainer, device: DeviceKind, *, unequal: bool) -> Rehearsed:
     """Take a step as the trainer does once it is under way, with its optimizer state in place.
 
     Args:
         trainer: its model is on the meta device.
         device: whose ways to take on.
         unequal: whether rows differ in length.
-
-    Returns:
-        The ledger, and the number of the event at which the step began.
     """
     loader = trainer.get_train_dataloader()
     batch = next(iter(loader))
+    if isinstance(batch, Mapping):
+        batch = dict(batch)
     ledger = Ledger(BLOCKS[device], workspaces(device))
     trainer.accelerator.device_placement = False
     with FakeTensorMode(allow_non_fake_inputs=True) as mode, emulated(device, unequal=unequal):
-        fill(trainer.model)
-        _name_weights(ledger, trainer.model)
+        for module in _modules(trainer):
+            fill(module)
+        for module in _modules(trainer):
+            _name_weights(ledger, module)
         with ledger:
             model = _prepare(trainer, loader, device)
-            inputs = tree_map_only(torch.Tensor, mode.from_tensor, dict(batch))
-            count = mode.from_tensor(torch.tensor(_learnt(batch)))
+            trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
+            inputs = tree_map_only(torch.Tensor, mode.from_tensor, batch)
+            count = trainer._get_num_items_in_batch([batch], torch.device("cpu"))
+            if isinstance(count, torch.Tensor):
+                count = mode.from_tensor(count)
             _gather_state(trainer, ledger)
             start = ledger.now
             with _followed(trainer, ledger):
@@ -53,12 +72,18 @@ def rehearse(trainer: RunTrainer, device: DeviceKind, *, unequal: bool) -> tuple
                     )
                 trainer.optimizer.step()
                 ledger.phase = "setup"
-    return ledger, start
+    return Rehearsed(ledger, start, _pixels(batch))
 
 
-def _learnt(batch: Any) -> int:
-    labels = batch.get("labels")
-    return 1 if labels is None else int(labels.ne(-100).sum())
+def _pixels(batch: Any) -> tuple[int, int] | None:
+    seen = batch.get("pixel_values") if isinstance(batch, dict) else None
+    return None if seen is None else (seen.shape[-1], seen.shape[-2])
+
+
+def _modules(trainer: RunTrainer) -> list[nn.Module]:
+    """The trained model, and what stands beside it: a reference, a teacher, a loss of its own."""
+    others = [value for value in vars(trainer).values() if isinstance(value, nn.Module)]
+    return [trainer.model, *(each for each in others if each is not trainer.model)]
 
 
 def _prepare(trainer: RunTrainer, loader: Any, device: DeviceKind) -> Any:

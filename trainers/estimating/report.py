@@ -41,7 +41,8 @@ class ExactEstimate(BaseModel):
             which several processes exchange gradients).
         resident: what stays between two steps.
         rows: rows of the batch.
-        length: tokens of each row.
+        length: tokens of each row; 0 where rows are pictures alone.
+        pixels: width and height of the rows' pictures as the model sees them.
         seconds: how long the estimate took.
         notes: what differs from a run on the device, in sentences.
     """
@@ -55,6 +56,7 @@ class ExactEstimate(BaseModel):
     precision: str
     rows: int
     length: int
+    pixels: tuple[int, int] | None = None
     peak: int
     parts: dict[str, int]
     at: Moment
@@ -63,6 +65,15 @@ class ExactEstimate(BaseModel):
     trainable: int
     seconds: float
     notes: list[str] = Field(default=[])
+
+    @property
+    def batch(self) -> str:
+        """What one pass is over, in words."""
+        tokens = f"{self.rows} x {self.length:,} tokens" if self.length else ""
+        if self.pixels is None:
+            return tokens
+        size = f"{self.pixels[0]} x {self.pixels[1]} pixels"
+        return f"{tokens}, pictures of {size} among them" if tokens else f"{self.rows} x {size}"
 
 
 class Refusal(BaseModel):

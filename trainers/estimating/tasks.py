@@ -1,7 +1,8 @@
 """For each task: its real trainer, over rows that are as long as a run may meet.
 
-A task joins by an entry in ``_TRAINERS``: a function that builds the trainer its training function
-would build, on a model that it is given and on rows made up to that length.
+Supervised language models have entries in ``_TRAINERS``, which build the trainer on tokens at once
+and need no more than the model's configuration. Every other task is asked for its trainer by
+``own_way``.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from ..engine.trainer import RunTrainer
@@ -20,7 +23,13 @@ from ..errors import LuthierError
 from ..language import generic, supervised
 from ..language.pipeline import Parts
 from ..language.rows import Row, Rows
+from ..registry import find_task
 from ..spec import GradientSpec
+from .own_way import own_trainer
+from .rows import WORD
+
+# Tokens of a prompt where nothing limits them.
+_PROMPT = 512
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Request:
         length: how many tokens each of them has.
         arguments: for TrainingArguments or a class made from it.
         load_model: makes the base model, on the meta device.
+        folder: an empty one for what the trainer reads; stays while the trainer is used.
     """
 
     spec: Any
@@ -40,21 +50,19 @@ class Request:
     length: int
     arguments: dict[str, Any]
     load_model: Callable[[], Any]
+    folder: Path
 
 
 def build_trainer(request: Request) -> RunTrainer:
     """The trainer of the request's task; its first batch is the one to rehearse.
 
     Raises:
-        LuthierError: the task has none here.
+        LuthierError: the task has no step that can be rehearsed.
     """
-    if request.spec.task not in _TRAINERS:
-        known = ", ".join(_TRAINERS)
-        raise LuthierError(
-            f"There is no exact estimate for task {request.spec.task} yet.",
-            hint=f"It knows {known}; the quick estimate knows every task.",
-        )
-    return _TRAINERS[request.spec.task](request)
+    build = _TRAINERS.get(request.spec.task)
+    if build is not None:
+        return build(request)
+    return own_trainer(request.spec, request.rows, request.length, request.folder, tokenizer())
 
 
 def longest_row(spec: GradientSpec) -> int:
@@ -63,6 +71,11 @@ def longest_row(spec: GradientSpec) -> int:
         length = getattr(spec.training, name, None)
         if length is not None:
             return int(length)
+    if find_task(spec.task).family == "image":
+        return 0
+    written = getattr(spec.training, "max_completion_length", None)
+    if written is not None:
+        return int(written) + int(spec.training.model_dump().get("max_prompt_length") or _PROMPT)
     raise LuthierError(
         f"Nothing in a spec of task {spec.task} limits the length of its rows.",
         hint="Say it: --length.",
@@ -102,9 +115,10 @@ class _Job:
 
 def tokenizer() -> Any:
     """A tokenizer of one word, which trainers want although rows are tokens already."""
-    words = Tokenizer(WordLevel({"word": 0}, unk_token="word"))
+    words = Tokenizer(WordLevel({WORD: 0}, unk_token=WORD))
+    words.pre_tokenizer = WhitespaceSplit()
     return PreTrainedTokenizerFast(
-        tokenizer_object=words, unk_token="word", pad_token="word", eos_token="word"
+        tokenizer_object=words, unk_token=WORD, pad_token=WORD, eos_token=WORD
     )
 
 

@@ -149,7 +149,7 @@ def _four(value: Any, what: str) -> Box:
         raise MistakeError(wanted)
     try:
         left, top, width, height = map(float, value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise MistakeError(wanted) from error
     if not all(map(math.isfinite, (left, top, width, height))):
         raise MistakeError(wanted)

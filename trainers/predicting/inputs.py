@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,5 +190,5 @@ def _cell(inputs: Inputs, role: str, value: Any, table: Table) -> Any:
         return [_cell(inputs, role, each, table) for each in value]
     if not isinstance(value, str):
         return value
-    path = Path(value).expanduser()
+    path = Path(os.path.expanduser(value))
     return str(path if path.is_absolute() else table.folder / path)

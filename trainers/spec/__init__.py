@@ -3,7 +3,7 @@
 from .adapter_section import AdapterSection, PeftSection, WholeOrLoraSection
 from .column_spec import ColumnSpec, WeightedColumnSpec
 from .data_section import DataSection, WeightedDataSection
-from .parameter import Section, conflict, parameter
+from .parameter import Section, conflict, parameter, with_default
 from .run_spec import GradientSpec, RunSpec
 from .sections import (
     EvaluationSection,
@@ -35,4 +35,5 @@ __all__ = [
     "WholeOrLoraSection",
     "conflict",
     "parameter",
+    "with_default",
 ]

@@ -6,6 +6,7 @@ these declarations.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,6 +49,14 @@ def parameter(
     else:
         constraints["default"] = default
     return Field(description=meaning, json_schema_extra=shown, **constraints)
+
+
+def with_default(section: type[Section], name: str, default: Any) -> Any:
+    """A setting of another section, declared again with another default."""
+    field = section.model_fields[name]
+    again = copy(field)
+    again.default = default
+    return again
 
 
 def conflict(key: str, message: str) -> PydanticCustomError:

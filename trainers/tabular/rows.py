@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..data.cells import MistakeError, is_blank
+from ..data.cells import MistakeError, is_blank, whole_characters
 from ..data.columned import as_json
 from ..data.problems import listed
 from ..data.records import Cells, Record, label_of, number_of
 from ..data.rules import RowRules
+from ..data.table import where_all
 from ..errors import Problem
 from ..spec.tabular_sections import TabularSpec
 
 _NAMED = 5
+_SHOWN = 40
+_HUGE = 1e37
+# So few cells that are no numbers are more likely a mistake than a kind of their own.
+_ODD_SHARE = 0.2
 
 
 class TabularRules(RowRules[TabularSpec]):
@@ -84,6 +90,8 @@ class TabularRules(RowRules[TabularSpec]):
                 yield Problem(f"{name} is empty in every row and is not learnt from", "train")
             elif len(set(map(str, known))) == 1 and len(known) == len(train):
                 yield Problem(f"{name} is the same in every row and teaches nothing", "train")
+            elif name not in self.spec.data.categorical_columns:
+                yield from _nearly_numbers(name, train)
         yield from self._unknown_classes(splits)
 
     def _unknown_classes(self, splits: Mapping[str, Sequence[Record]]) -> Iterator[Problem]:
@@ -118,12 +126,47 @@ class TabularRules(RowRules[TabularSpec]):
         return 0
 
 
+def _nearly_numbers(name: str, train: Sequence[Record]) -> Iterator[Problem]:
+    """A column of numbers but for a few cells, which make all of it words."""
+    known = [r for r in train if r.values["features"].get(name) is not None]
+    odd = [r for r in known if not _is_number(r.values["features"][name])]
+    if odd and len(odd) <= _ODD_SHARE * len(known):
+        example = str(odd[0].values["features"][name])[:_SHOWN]
+        text = (
+            f"{name} is a number in every other row, but {example!r} here, so the column "
+            "counts as words; empty the cell where the number is not known"
+        )
+        yield Problem(text, where_all([record.where for record in odd]))
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _is_huge(value: Any) -> bool:
+    """Whether models that reckon in single precision cannot hold a number."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return True
+    except (TypeError, ValueError):
+        return False
+    # As a word, inf is one.
+    return abs(number) > _HUGE and not (isinstance(value, str) and math.isinf(number))
+
+
 def _feature(value: Any, name: str) -> Any:
     """A cell as it is learnt from: a number, a word, or None. Raises MistakeError."""
     if is_blank(value):
         return None
     if isinstance(value, list | dict):
         raise MistakeError(f"{name} is a list or mapping; put it into columns of its own")
-    if isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
+    if _is_huge(value):
+        text = "is too large a number to learn from; divide the column or empty the cell"
+        raise MistakeError(f"{name} {text}")
+    if isinstance(value, str):
+        return whole_characters(value, name)
+    return value if isinstance(value, bool | int | float) else str(value)

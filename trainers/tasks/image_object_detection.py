@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import model_validator
 
-from ..data.image_folders import IMAGE_COLUMNS
-from ..registry import Column, Inputs, Loading, Task
+from ..image.entry import INPUTS, OPEN_PICTURE, PICTURE, SAMPLES
+from ..registry import Column, Loading, Task
 from ..spec import ColumnSpec, EvaluationSection, conflict, parameter
 from ..spec.image_sections import ImageTrainingSection
 
@@ -60,7 +60,7 @@ TASK = Task(
     title="Object detection",
     sentence="Teach a model to find things on pictures and draw a box around each.",
     columns=(
-        Column("image", "file name of a picture", "street/001.jpg", names=IMAGE_COLUMNS),
+        replace(PICTURE, example="street/001.jpg"),
         Column(
             "objects",
             "boxes [left, top, width, height] in pixels, and their categories",
@@ -79,7 +79,7 @@ TASK = Task(
         *(f"eval_mar_{size}" for size in _SIZES),
     ),
     default_model="hustvl/yolos-tiny",
-    sample=Path(__file__).parent.parent / "samples" / "image-object-detection",
+    sample=SAMPLES / "image-object-detection",
     train="luthier.trainers.image.detection:train",
     notes=(
         "A file of annotations as COCO has them, a folder of pictures with metadata.jsonl, or a "
@@ -93,11 +93,8 @@ TASK = Task(
         peft_type=None,
         pipeline_tag="object-detection",
     ),
-    usage="""
-from PIL import Image, ImageOps
-
-image = ImageOps.exif_transpose(Image.open($image)).convert("RGB")
-inputs = processor(images=image, return_tensors="pt")
+    usage=OPEN_PICTURE
+    + """\
 if model.config.model_type == "yolos":
     inputs.pop("pixel_mask", None)
 (found,) = processor.post_process_object_detection(
@@ -108,7 +105,7 @@ for score, label, box in zip(found["scores"], found["labels"], found["boxes"]):
     print(model.config.id2label[label.item()], round(score.item(), 3), box.tolist())
 """,
     predict="luthier.trainers.image.detection:BoxPredictor",
-    inputs=Inputs(("image",), kind="image"),
+    inputs=INPUTS,
     tiny="luthier.trainers.tiny.image:detector",
     sample_settings={
         "training.learning_rate": 0.001,

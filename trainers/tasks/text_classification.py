@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Literal
 
 from ..figures import CLASS_METRICS
+from ..outcomes import LABEL, PRINT_CLASS
 from ..registry import Column, Inputs, Loading, Task
-from ..spec import TrainingSection, WeightedColumnSpec, parameter
+from ..spec import WeightedColumnSpec, parameter
+from ..spec.outcome_sections import ClassTrainingSection
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
 
-class ClassificationTraining(TrainingSection):
+class ClassificationTraining(ClassTrainingSection):
     """How texts are cut and classes weighed, beside the common settings."""
 
     max_length: int = parameter(
@@ -22,11 +24,6 @@ class ClassificationTraining(TrainingSection):
         unit="tokens",
         ge=4,
         group="text",
-    )
-    class_weights: Literal["none", "balanced"] | dict[str, float] = parameter(
-        "none",
-        "balanced lets rare classes count as much as common ones; or a weight for each class.",
-        group="loss",
     )
 
 
@@ -58,13 +55,7 @@ TASK = Task(
             required=False,
             names=("text_pair", "sentence2", "hypothesis"),
         ),
-        Column(
-            "label",
-            "class name, or a list of labels",
-            "good",
-            names=("label", "labels", "target", "class", "category"),
-            several=True,
-        ),
+        LABEL,
     ),
     spec=TextClassificationSpec,
     metrics=CLASS_METRICS,
@@ -82,11 +73,9 @@ TASK = Task(
         peft_type="SEQ_CLS",
         pipeline_tag="text-classification",
     ),
-    usage="""
+    usage=f"""
 inputs = tokenizer($text, truncation=True, return_tensors="pt")
-scores = model(**inputs).logits[0]
-print(model.config.id2label[scores.argmax().item()])
-""",
+{PRINT_CLASS}""",
     predict="luthier.trainers.text.classification:ClassPredictor",
     inputs=Inputs(("text",), optional=("text_pair",)),
     tiny="luthier.trainers.tiny.text:encoder",

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from ..figures import REGRESSION_METRICS
+from ..outcomes import NUMBER_NOTES, PRINT_NUMBERS, TARGET
 from ..registry import Column, Inputs, Loading, Task
-from ..spec import TrainingSection, WeightedColumnSpec, parameter
+from ..spec import WeightedColumnSpec, parameter
+from ..spec.outcome_sections import NumberTrainingSection
 
 
-class RegressionTraining(TrainingSection):
+class RegressionTraining(NumberTrainingSection):
     """How texts are cut and errors counted, beside the common settings."""
 
     max_length: int = parameter(
@@ -20,11 +22,6 @@ class RegressionTraining(TrainingSection):
         unit="tokens",
         ge=4,
         group="text",
-    )
-    loss: Literal["mse", "mae", "huber"] = parameter(
-        "mse",
-        "Squared, absolute, or Huber's error; the last two mind outliers less.",
-        group="loss",
     )
 
 
@@ -56,37 +53,23 @@ TASK = Task(
             required=False,
             names=("text_pair", "sentence2"),
         ),
-        Column(
-            "target",
-            "number, or a list of numbers",
-            4.5,
-            names=("target", "targets", "label", "labels", "score", "value"),
-            several=True,
-        ),
+        TARGET,
     ),
     spec=TextRegressionSpec,
     metrics=REGRESSION_METRICS,
     default_model="distilbert/distilbert-base-uncased",
     sample=Path(__file__).parent.parent / "samples" / "text-regression",
     train="luthier.trainers.text.regression:train",
-    notes=(
-        "Several target columns, or a list in one, are learnt together.",
-        "Numbers are brought to mean 0 and deviation 1 for training; the model's config says how.",
-    ),
+    notes=NUMBER_NOTES,
     rules="luthier.trainers.text.rows:RegressionRows",
     loading=Loading(
         "AutoModelForSequenceClassification",
         peft_type="SEQ_CLS",
         pipeline_tag="text-classification",
     ),
-    usage="""
+    usage=f"""
 inputs = tokenizer($text, truncation=True, return_tensors="pt")
-scores = model(**inputs).logits[0].tolist()
-for name, score, mean, deviation in zip(
-    model.config.target_names, scores, model.config.target_mean, model.config.target_deviation
-):
-    print(name, score * deviation + mean)
-""",
+{PRINT_NUMBERS}""",
     predict="luthier.trainers.text.regression:NumberPredictor",
     inputs=Inputs(("text",), optional=("text_pair",)),
     tiny="luthier.trainers.tiny.text:encoder",

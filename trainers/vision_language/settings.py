@@ -13,6 +13,7 @@ from ..spec import (
     WholeOrLoraSection,
     conflict,
     parameter,
+    with_default,
 )
 from ..tasks.seq2seq import Seq2SeqEvaluation
 
@@ -30,20 +31,11 @@ class PictureTraining(TrainingSection):
         le=10,
         group="optimizer",
     )
-    per_device_train_batch_size: int = parameter(
-        2,
-        "Rows per device in one forward pass; the first thing to lower when memory is short.",
-        level="beginner",
-        unit="rows",
-        ge=1,
-        group="batch",
+    per_device_train_batch_size: int = with_default(
+        TrainingSection, "per_device_train_batch_size", 2
     )
-    gradient_accumulation_steps: int = parameter(
-        4,
-        "Forward passes gathered into one optimizer step; multiplies the batch, not the memory.",
-        level="beginner",
-        ge=1,
-        group="batch",
+    gradient_accumulation_steps: int = with_default(
+        TrainingSection, "gradient_accumulation_steps", 4
     )
     max_length: int = parameter(
         2048,

@@ -85,6 +85,7 @@ class Buckets:
         self._buckets: list[Bucket] = []
         self._coarser: list[_Level] = []
         self._version = 0
+        self._revision = 0
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -101,6 +102,11 @@ class Buckets:
     def version(self) -> int:
         """Goes up with every point."""
         return self._version
+
+    @property
+    def revision(self) -> int:
+        """Goes up when another bucket than the newest one changes."""
+        return self._revision
 
     @property
     def last(self) -> Bucket | None:
@@ -132,10 +138,12 @@ class Buckets:
                 self._buckets.insert(place, bucket)
             if place < len(self._buckets) - 1:
                 self._coarser.clear()
+                self._revision += 1
         while len(self._buckets) > self._most:
             self._width *= 2
             self._buckets = _merged(self._buckets, self._width)
             self._coarser.clear()
+            self._revision += 1
 
     def at(self, step: float) -> Bucket | None:
         """The bucket that begins nearest before ``step``; the first when there is none."""
@@ -194,6 +202,11 @@ def columns(
         else:
             held.add(bucket)
     return found
+
+
+def column_of(place: float, first: float, last: float, count: int) -> int:
+    """The column of ``columns`` that a place belongs to."""
+    return round((place - first) * ((count - 1) / ((last - first) or 1.0)))
 
 
 def _span(buckets: list[Bucket], first: float, last: float) -> tuple[int, int]:

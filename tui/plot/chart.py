@@ -11,17 +11,14 @@ from dataclasses import dataclass
 
 from .axis import Limits, limits_for
 from .braille import BLANK, Canvas
-from .buckets import Bucket, columns
+from .buckets import Bucket
 from .curve import Curve, Look, Reading
 from .drawing import Row, fitted, pieces
+from .gathering import Gathering
 from .legend import GUTTER, legend, marks_across, value_marks
 from .strokes import Scale, draw_line, draw_spread
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 24, 4
-# Buckets looked at for each column of dots; more change nothing that could be seen.
-_FINE = 2
-# Values that still weigh on a smoothed one: this over one minus the smoothing factor.
-_MEMORY = 4.0
 _CROSS = BLANK - 1
 # At most one row in so many is the legend's, beside the first.
 _LEGEND_SHARE = 10
@@ -43,16 +40,19 @@ def draw(
     height: int,
     look: Look,
     held: Limits | None = None,
+    memory: Memory | None = None,
 ) -> Picture:
     """The curves over the ``visible`` range, in ``width`` times ``height`` cells.
 
     Args:
         held: limits of the values that were drawn before; kept while they fit.
+        memory: of the drawing before, so that only what differs is drawn anew.
     """
+    memory = memory or Memory()
     if width < _LEAST_WIDTH or height < _LEAST_HEIGHT:
         return Picture([fitted([("too small", "label")], width)] * height, held, [])
     dots = (width - GUTTER) * 2
-    gathered = [_gather(curve, visible, dots, look) for curve in curves]
+    gathered = memory.gather(curves, visible, dots, look)
     limits = _limits(gathered, dots, look, held)
     readings = [_reading(c, g, look) for c, g in zip(curves, gathered, strict=True)]
     known = [reading for reading in readings if reading]
@@ -61,45 +61,89 @@ def draw(
     if limits is None:
         rows += _empty(width, left)
     else:
-        rows += _plot(curves, gathered, limits, visible, (width, left), look)
+        rows += _plot(curves, memory, limits, visible, (width, left), look)
     rows.append(fitted(marks_across(curves, visible, width, look), width))
     return Picture(rows, limits, known)
 
 
-@dataclass(frozen=True)
-class _Gathered:
-    """Columns of dots by number, and the smoothed line over them."""
+class Memory:
+    """A chart as it was drawn last.
 
-    columns: dict[int, Bucket]
-    smoothed: dict[int, float]
+    Attributes:
+        gathered: the curves in columns of dots.
+    """
+
+    def __init__(self) -> None:
+        self.gathered: list[Gathering] = []
+        self._changed: int | None = None
+        self._is_drawn = False
+        self._drawn_as: tuple[object, ...] = ()
+        self._cells: list[tuple[str, bytes]] = []
+
+    def gather(
+        self, curves: Sequence[Curve], visible: Limits, dots: int, look: Look
+    ) -> list[Gathering]:
+        """Bring the columns up to date."""
+        if len(curves) != len(self.gathered):
+            self.gathered = [Gathering() for _ in curves]
+        changed = [
+            each.update(curve, visible, dots, look)
+            for curve, each in zip(curves, self.gathered, strict=True)
+        ]
+        known = [column for column in changed if column is not None]
+        certain = self._is_drawn and known and len(known) == len(changed)
+        self._changed = min(known) if certain else None
+        self._is_drawn = False
+        return self.gathered
+
+    def cells(
+        self, scale: Scale, look: Look, seen: tuple[Limits, Limits], size: tuple[int, int]
+    ) -> list[tuple[str, bytes]]:
+        """The cells of all curves, line by line: characters, and the layer of each.
+
+        Args:
+            seen: the range across, and that of the values.
+        """
+        width, height = size
+        begin = 0
+        smoothed = any(each.smoothed for each in self.gathered)
+        drawn_as = look, seen, size
+        if drawn_as == self._drawn_as and self._changed is not None and not smoothed:
+            # What joins a column with the one before lies between them.
+            begin = min([_before(each.columns, self._changed) + 1 for each in self.gathered])
+            begin = min(max(0, begin // 2), width - 1)
+        canvas = Canvas(width - begin, height)
+        self._draw(canvas, scale, begin * 2)
+        fresh = canvas.rows(ascii_only=not look.unicode)
+        if begin:
+            fresh = [
+                (old[:begin] + text, owned[:begin] + owners)
+                for (old, owned), (text, owners) in zip(self._cells, fresh, strict=True)
+            ]
+        self._cells, self._drawn_as, self._is_drawn = fresh, drawn_as, True
+        return fresh
+
+    def _draw(self, canvas: Canvas, scale: Scale, left: int) -> None:
+        """The curves from that column of dots on."""
+        height = canvas.height * 4
+        for number, each in enumerate(self.gathered):
+            found = each.columns
+            if left:
+                first = _before(found, left)
+                found = {x - left: bucket for x, bucket in found.items() if x >= first}
+            draw_spread(canvas.layer(number), found, scale, height)
+        for number, each in enumerate(self.gathered, len(self.gathered)):
+            if each.smoothed:
+                draw_line(canvas.layer(number, covers=True), each.smoothed, scale, height)
 
 
-def _gather(curve: Curve, visible: Limits, dots: int, look: Look) -> _Gathered:
-    low, high = visible.low, visible.high
-    smoothing = look.smoothing if curve.smooth else 0.0
-    if smoothing:
-        # The line must not depend on where the window begins, so it begins earlier.
-        low -= (high - low) * min(1.0, _MEMORY / (1 - smoothing) / dots)
-    buckets = curve.within(low, high, dots * _FINE)
-    if look.log:
-        buckets = [(place, bucket) for place, bucket in buckets if bucket.maximum > 0]
-    found = columns(buckets, visible.low, visible.high, dots)
-    return _Gathered(found, _smooth(found, smoothing) if smoothing else {})
-
-
-def _smooth(found: dict[int, Bucket], factor: float) -> dict[int, float]:
-    """Exponential moving average of the means, in which the first ones are not too heavy."""
-    smoothed = {}
-    total = weight = 0.0
-    for column, bucket in found.items():
-        total = total * factor + bucket.mean * (1 - factor)
-        weight = weight * factor + (1 - factor)
-        smoothed[column] = total / weight
-    return smoothed
+def _before(found: dict[int, Bucket], column: int) -> int:
+    """The last column with something in it before that one; far left when there is none."""
+    return next((each for each in reversed(found) if each < column), -1)
 
 
 def _limits(
-    gathered: Sequence[_Gathered], dots: int, look: Look, held: Limits | None
+    gathered: Sequence[Gathering], dots: int, look: Look, held: Limits | None
 ) -> Limits | None:
     seen = [
         bucket for each in gathered for column, bucket in each.columns.items() if 0 <= column < dots
@@ -115,28 +159,24 @@ def _limits(
 
 def _plot(
     curves: Sequence[Curve],
-    gathered: Sequence[_Gathered],
+    memory: Memory,
     limits: Limits,
     visible: Limits,
     size: tuple[int, int],
     look: Look,
 ) -> list[Row]:
     width, height = size
-    canvas = Canvas(width - GUTTER, height)
-    scale = Scale(limits, height * 4, look.log)
     styles = {BLANK: "", _CROSS: "cross"}
-    for number, (curve, each) in enumerate(zip(curves, gathered, strict=True)):
-        raw = "raw" if each.smoothed else "line"
-        styles[number] = f"{raw}-{curve.color}"
-        draw_spread(canvas.layer(number), each.columns, scale, height * 4)
-    for number, (curve, each) in enumerate(zip(curves, gathered, strict=True), len(curves)):
-        if each.smoothed:
-            styles[number] = f"line-{curve.color}"
-            draw_line(canvas.layer(number, covers=True), each.smoothed, scale, height * 4)
+    for number, (curve, each) in enumerate(zip(curves, memory.gathered, strict=True)):
+        styles[number] = f"{'raw' if each.smoothed else 'line'}-{curve.color}"
+        styles[len(curves) + number] = f"line-{curve.color}"
+    scale = Scale(limits, height * 4, look.log)
     cross = _cross_cell(visible, width - GUTTER, look)
     rows = []
     gutter = value_marks(limits, height, scale, look)
-    for y, (characters, owners) in enumerate(canvas.rows(ascii_only=not look.unicode)):
+    for y, (characters, owners) in enumerate(
+        memory.cells(scale, look, (visible, limits), (width - GUTTER, height))
+    ):
         if cross is not None and owners[cross] == BLANK:
             line = "│" if look.unicode else "|"
             characters = characters[:cross] + line + characters[cross + 1 :]
@@ -145,7 +185,7 @@ def _plot(
     return rows
 
 
-def _reading(curve: Curve, each: _Gathered, look: Look) -> Reading | None:
+def _reading(curve: Curve, each: Gathering, look: Look) -> Reading | None:
     """The curve at the crosshair, or its newest point where there is none."""
     if not each.columns:
         return None

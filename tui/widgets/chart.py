@@ -15,7 +15,7 @@ from textual.timer import Timer
 
 from ..bindings import bindings
 from ..plot.axis import Limits
-from ..plot.chart import draw
+from ..plot.chart import Memory, draw
 from ..plot.curve import Curve, Look, Reading
 from ..plot.drawing import Row
 from ..plot.legend import GUTTER
@@ -51,6 +51,7 @@ class Chart(Picture, can_focus=True):
         self._names: tuple[str, ...] = ()
         self._drawn_of: tuple[object, ...] = ()
         self._drawn: list[Row] = []
+        self._memory = Memory()
 
     def show(self, curves: Sequence[Curve], title: str) -> None:
         """Draw these curves."""
@@ -68,7 +69,9 @@ class Chart(Picture, can_focus=True):
         # It is asked for again when tabs are turned and sizes settle, with nothing new.
         drawn_of = (width, height, look, view.visible, *(curve.mark for curve in self.curves))
         if drawn_of != self._drawn_of:
-            picture = draw(self.curves, view.visible, width, height, look, self._limits)
+            picture = draw(
+                self.curves, view.visible, width, height, look, self._limits, self._memory
+            )
             self._limits, self.readings = picture.limits, picture.readings
             self._drawn_of, self._drawn = drawn_of, picture.rows
         return self._drawn

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
@@ -23,6 +23,7 @@ from luthier.trainers.registry import Family, Task, tasks
 from ..bindings import bindings
 from ..setups import LastUsed
 from .options import Options
+from .pane import Pane
 
 LAST = "last"
 
@@ -48,7 +49,7 @@ class TaskBrowser(Horizontal):
         & #words { display: none; margin-bottom: 1; background: $surface; }
         & Options { text-wrap: nowrap; text-overflow: ellipsis; }
         & #task { padding-top: 1; }
-        & VerticalScroll { width: 1fr; padding: 0 2; border-left: solid $panel; }
+        & Pane { width: 1fr; padding: 0 2; border-left: solid $panel; }
     }
     """
 
@@ -72,7 +73,7 @@ class TaskBrowser(Horizontal):
             yield Static("What do you want to train?", classes="title")
             yield Input(placeholder="words of a task", id="words", compact=True)
             yield Options(id="tasks")
-        with VerticalScroll(can_focus=False):
+        with Pane():
             yield Static(id="task")
 
     def show(self, last: LastUsed | None) -> None:

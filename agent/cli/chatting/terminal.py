@@ -76,7 +76,9 @@ def _typed(here: Invocation, session: Session, face: TerminalFace | PipeFace) ->
                 if not session.line(input("> ")):
                     return
             except EOFError:
-                here.console.print()
+                # A ctrl-c that was pressed just before changes nothing any more.
+                with suppress(KeyboardInterrupt):
+                    here.console.print()
                 return
             except KeyboardInterrupt:
                 # At the prompt it only clears the line, as in every shell; pressed twice, too.

@@ -10,7 +10,7 @@ from rich.text import Text
 from ... import text
 from ...models import Device, HostReport
 from ..invocation import Invocation
-from .tables import add_row, facts, plain_table
+from .tables import NARROW, add_row, facts, plain_table
 
 _BAR = 10
 
@@ -49,9 +49,12 @@ def _drawn(here: Invocation, report: HostReport) -> RenderableType:
             ("disk", f"{text.size(report.disk_free)} of {text.size(report.disk_total)} free"),
         ]
     )
-    table = plain_table("device", "name", "memory", ">busy", ">heat", ">power", "runs")
+    headings = ["device", "name", "memory", ">busy", ">heat", ">power", "runs"]
+    shown = [0, 3, 6] if here.console.width < NARROW else range(len(headings))
+    table = plain_table(*(headings[column] for column in shown))
     for device in report.devices:
-        add_row(table, *_device_row(here, device))
+        row = _device_row(here, device)
+        add_row(table, *(row[column] for column in shown))
     problems = [Text(problem, style="yellow") for problem in report.problems]
     return Group(head, table, *problems)
 

@@ -16,7 +16,7 @@ from ... import text
 from ...client import Client
 from ...models import SeriesInfo
 from ..invocation import Invocation
-from .tables import add_row, plain_table
+from .tables import NARROW, add_row, plain_table
 
 # The most that the agent tells at once.
 _MOST_POINTS = 100_000
@@ -45,19 +45,22 @@ def show(here: Invocation, run: str, chosen: Sequence[SeriesInfo]) -> None:
         return
     longest = max(len(info.name) for info in chosen)
     width = max(8, here.console.width - longest - 52)
-    table = plain_table("metric", ">last", ">lowest", ">highest", ">points", "course")
+    headings = ["metric", ">last", ">lowest", ">highest", ">points", "course"]
+    if here.console.width < NARROW:
+        headings = headings[:2]
+    table = plain_table(*headings)
     for info in chosen:
         points = here.client.points(run, info.name, points=width * 2)
         line = text.sparkline(points.values, width, unicode=here.unicode)
-        add_row(
-            table,
+        cells = [
             info.name,
             text.number(info.last),
             text.number(info.minimum),
             text.number(info.maximum),
             str(info.points),
             Text(line, style="green", no_wrap=True),
-        )
+        ]
+        add_row(table, *cells[: len(headings)])
     here.console.print(table)
 
 

@@ -14,7 +14,7 @@ from ... import text
 from ...models import Run
 from ...states import RunState
 from ..invocation import Invocation
-from .tables import STATE_STYLES, add_row, plain_table
+from .tables import NARROW, STATE_STYLES, add_row, plain_table
 
 _BAR = 10
 _SPARK = 12
@@ -47,15 +47,21 @@ def show_runs(here: Invocation, runs: Sequence[Run]) -> None:
         return
     now = time.time()
     wide = here.console.width >= 110
-    headings = ["run", "name", "state", "progress", ">loss", ">age"]
+    narrow = here.console.width < NARROW
+    headings = ["|run", "name", "|state", "|progress", ">loss", ">age"]
     if wide:
-        headings = ["run", "name", "task", "model", "state", "progress", ">loss", "", ">age"]
+        headings = ["|run", "name", "task", "model", "|state", "|progress", ">loss", "", ">age"]
+    if narrow:
+        headings = ["|run", "|state", ">done"]
     table = plain_table(*headings)
     for index, run in enumerate(runs):
         state = Text(run.state.value, style=STATE_STYLES[run.state.value])
         loss = _loss(run)
         age = text.age(now - run.created_at)
-        if wide:
+        if narrow:
+            done = text.percent(run.progress.step, run.progress.total)
+            add_row(table, f"{run.id}\n{run.name}", state, done)
+        elif wide:
             curve = _curve(here, run) if index < _CURVES and loss else ""
             model = run.model.rstrip("/").rsplit("/", 1)[-1]
             add_row(

@@ -18,16 +18,25 @@ STATE_STYLES = {
 }
 
 
+_FIRST = 8
+NARROW = 70
+"""Below this many columns a table leaves out what is not needed."""
+
+
 def plain_table(*headings: str) -> Table:
-    """A table whose headings that start with ``>`` stand over right-aligned numbers."""
+    """A table whose headings that start with ``>`` stand over right-aligned numbers.
+
+    Cells under ``|`` are never broken; the first column keeps some width, however narrow it gets.
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in headings:
+    for number, heading in enumerate(headings):
         right = heading.startswith(">")
         table.add_column(
-            heading.removeprefix(">"),
+            heading.lstrip(">|"),
             justify="right" if right else "left",
-            no_wrap=right,
+            no_wrap=heading.startswith((">", "|")),
             overflow="fold",
+            min_width=_FIRST if number == 0 and not right else None,
         )
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from shlex import quote
 
 from ...models import Run, StoredEvent
 from ..invocation import Invocation
@@ -30,8 +31,8 @@ def watch(here: Invocation, name: str, *, as_json: bool = False) -> Run:
         return show(here, name)
     except KeyboardInterrupt as error:
         here.remark(
-            f"You left; the run goes on. Come back with: luthier watch {name}, "
-            f"end it with: luthier stop {name}",
+            f"You left; the run goes on. Come back with: luthier watch {quote(name)}, "
+            f"end it with: luthier stop {quote(name)}",
             style="",
         )
         raise Detached from error
@@ -42,7 +43,7 @@ def wait(here: Invocation, name: str) -> Run:
     try:
         return _quiet(here, name)
     except KeyboardInterrupt as error:
-        here.remark(f"You left; the run goes on: luthier watch {name}", style="")
+        here.remark(f"You left; the run goes on: luthier watch {quote(name)}", style="")
         raise Detached from error
 
 

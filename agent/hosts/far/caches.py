@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 
 from .wire import Frame
 
@@ -62,7 +63,7 @@ def _place(folder: str, path: str) -> str:
 
 
 def _link(target: str, place: str) -> None:
-    temporary = f"{place}.{os.getpid()}.new"
+    temporary = f"{place}.{os.getpid()}.{threading.get_ident()}.new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     os.symlink(target, temporary)
@@ -70,7 +71,7 @@ def _link(target: str, place: str) -> None:
 
 
 def _replace(place: str, text: str) -> None:
-    temporary = f"{place}.{os.getpid()}.new"
+    temporary = f"{place}.{os.getpid()}.{threading.get_ident()}.new"
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(temporary, place)

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tarfile
+import threading
 from typing import Any
 
 from .wire import Frame, Wire
@@ -138,7 +139,7 @@ def give(request: Frame, wire: Wire) -> None:
 def unpack(request: Frame) -> Frame:
     """Unpack a bundle (our own tar file of plain files) into a folder, as a whole."""
     folder = request["folder"]
-    temporary = f"{folder}.{os.getpid()}.new"
+    temporary = _beside(folder)
     shutil.rmtree(temporary, ignore_errors=True)
     with tarfile.open(request["path"]) as bundle:
         for member in bundle.getmembers():
@@ -165,7 +166,7 @@ def unpack(request: Frame) -> Frame:
 def link(request: Frame) -> Frame:
     """Lay the files of a tree into a folder, from where they are kept by content."""
     folder = request["folder"]
-    temporary = f"{folder}.{os.getpid()}.new"
+    temporary = _beside(folder)
     shutil.rmtree(temporary, ignore_errors=True)
     for relative, source in request["files"]:
         target = os.path.join(temporary, relative)
@@ -203,6 +204,11 @@ def remove_empty(request: Frame) -> Frame:
     except OSError:
         return {"gone": False}
     return {"gone": True}
+
+
+def _beside(path: str) -> str:
+    """A name that nobody else uses for what shall be there, as several may make it at once."""
+    return f"{path}.{os.getpid()}.{threading.get_ident()}.new"
 
 
 def _write_all(target: Any, piece: bytes) -> None:

@@ -14,7 +14,7 @@ from luthier.tui.plot.across import Across
 from luthier.tui.plot.axis import Limits
 from luthier.tui.plot.braille import BLANK, Canvas, stroke
 from luthier.tui.plot.buckets import Buckets
-from luthier.tui.plot.chart import Picture, draw
+from luthier.tui.plot.chart import Memory, Picture, draw
 from luthier.tui.plot.curve import Curve, Look
 from luthier.tui.plot.drawing import Row, changes, fitted, wrap
 from luthier.tui.plot.legend import GUTTER
@@ -190,6 +190,40 @@ def test_a_growing_chart_changes_only_where_it_grows() -> None:
     for x, y, width in changes(before.rows, after.rows):
         assert y == 0 or abs(x - GUTTER - 0.4 * cells) < 3
         assert width <= 8
+
+
+_POINTS = st.tuples(
+    st.integers(0, 3), st.integers(-40, 30), st.floats(-5, 5), st.sampled_from([0, 0, 1])
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(_POINTS, min_size=1, max_size=40),
+    st.integers(2, 600),
+    st.sampled_from([Look(), Look(smoothing=0.8), Look(log=True), Look(unicode=False)]),
+    st.data(),
+)
+def test_what_is_drawn_upon_the_chart_before_is_what_is_drawn_anew(
+    points: list[tuple[int, int, float, int]], most: int, look: Look, data: st.DataObject
+) -> None:
+    parts = [Buckets(most), Buckets(most), Buckets(64)]
+    curves = [Curve("loss", parts[:2], 0), Curve("eval_loss", parts[2:], 1)]
+    memory, newest, held = Memory(), 0, None
+    for step in range(data.draw(st.integers(0, 900))):
+        parts[0].add(step, math.sin(step / 40))
+        newest = step
+    for times, back, value, late in points:
+        for _ in range(times):
+            newest += 3
+            parts[0].add(newest, value)
+        parts[1 + late].add(max(0, newest + back), value)
+        low = data.draw(st.sampled_from([0.0, 0.0, 0.0, newest / 2]))
+        visible = Limits(low, low + 1000)
+        upon = draw(curves, visible, WIDTH, HEIGHT, look, held, memory)
+        anew = draw(curves, visible, WIDTH, HEIGHT, look, held)
+        assert upon == anew
+        held = anew.limits
 
 
 def test_limits_hold_while_the_data_fits() -> None:
