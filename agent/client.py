@@ -351,7 +351,7 @@ class Client:
             stream=True,
         ) as response:
             for event in decode_events(response.iter_lines()):
-                yield Message.model_validate_json(event.data)
+                yield self._connection.read(Message.model_validate_json, event.data)
 
     def _wait_for_return(self) -> None:
         """Wait for an agent that somebody else starts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from .sse import decode_events
 from .starting import check_socket, ensure_agent
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_Answer = TypeVar("_Answer")
 _SECONDS = 60.0
 
 
@@ -58,7 +59,8 @@ class Connection:
 
     def get(self, path: str, model: type[_Model], params: dict[str, Any] | None = None) -> _Model:
         """Ask for one thing. Raises like request."""
-        return model.model_validate_json(self.request("GET", path, params=params).content)
+        response = self.request("GET", path, params=params)
+        return self.read(model.model_validate_json, response.content)
 
     def get_all(
         self, path: str, model: type[_Model], params: dict[str, Any] | None = None
@@ -66,7 +68,8 @@ class Connection:
         """Ask for many things of a kind. Raises like request."""
         response = self.request("GET", path, params=params)
         # A type that is known only when it runs is none to mypy.
-        return TypeAdapter(list[model]).validate_json(response.content)  # type: ignore[valid-type]
+        adapter = TypeAdapter(list[model])  # type: ignore[valid-type]
+        return self.read(adapter.validate_json, response.content)
 
     def send(
         self,
@@ -80,13 +83,30 @@ class Connection:
     ) -> _Model:
         """Send something and return the answer to it. Raises like request."""
         response = self.request(method, path, json=body, params=params, timeout=timeout)
-        return model.model_validate_json(response.content)
+        return self.read(model.model_validate_json, response.content)
 
     def stream(self, path: str, model: type[_Model], body: Any) -> Iterator[_Model]:
         """Send something and return the answers to it as they come. Raises like request."""
         with self.opened("POST", path, json=body, timeout=None, stream=True) as response:
             for event in decode_events(response.iter_lines()):
-                yield model.model_validate_json(event.data)
+                yield self.read(model.model_validate_json, event.data)
+
+    def read(self, parse: Callable[[bytes | str], _Answer], answer: bytes | str) -> _Answer:
+        """What the agent has said.
+
+        Raises:
+            AgentError: it makes no sense to this version.
+        """
+        try:
+            return parse(answer)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the answer"
+            raise AgentError(
+                f"The agent of {self.home.path} is of another version than this command "
+                f"({where}: {first['msg']}).",
+                hint="End it, and the next command starts its own: luthier agent stop",
+            ) from error
 
     @contextmanager
     def opened(

@@ -184,7 +184,7 @@ class Agent:
             hardware=monitor,
             chats=chats,
             predictors=predictors,
-            estimator=Estimator(hosts, runs.holders, self._store, offline=self._settings.offline),
+            estimator=Estimator(hosts, runs.users, self._store, offline=self._settings.offline),
             problems=problems,
             started_at=time.time(),
         )

@@ -51,9 +51,16 @@ def load_settings(path: Path) -> Settings:
         return Settings()
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return Settings.model_validate(values)
+    except UnicodeDecodeError as error:
+        raise LuthierError(f"{path}: not UTF-8 text; save it anew as such.") from error
     except yaml.YAMLError as error:
-        raise LuthierError(f"{path}: not valid YAML: {error}") from error
+        mark, what = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise LuthierError(f"{where}: not valid YAML: {what or error}.") from error
+    if not isinstance(values, dict):
+        raise LuthierError(f"{path}: must have lines of the form key: value, such as cpu_slots: 2.")
+    try:
+        return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

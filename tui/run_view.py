@@ -30,6 +30,7 @@ _STATE_STYLES = {
 }
 _NOTE_STYLES = {"error": "error", "warning": "warning", "evaluation": "value", "done": "good"}
 _BAR_LEAST, _BAR_MOST = 10, 40
+_MODEL_LEAST = 12
 _MEMORY_BAR = 12
 _GRAPH = 16
 _FULL = 90.0
@@ -42,7 +43,8 @@ def head_rows(run: Run, glyphs: Glyphs, width: int, now: float) -> list[Row]:
     words = f"{glyphs.state(run.state)} {run.state.value}"
     if run.phase and not run.state.finished:
         words += f"  {_clean(run.phase)}"
-    figures, facts = _figures(run), _facts(run, now)
+    model = _clean(run.model.rstrip("/").rsplit("/", 1)[-1])
+    figures, facts = _figures(run), [model, *_facts(run, now)]
     if run.progress.total and _bar_room(width, words, figures) < _BAR_LEAST and len(figures) > 1:
         # The speed gives way to the bar.
         facts.insert(0, figures.pop())
@@ -50,7 +52,13 @@ def head_rows(run: Run, glyphs: Glyphs, width: int, now: float) -> list[Row]:
     row: Row = [(words, style), ("  ", "")]
     if run.progress.total and room >= _BAR_LEAST:
         row += [*_bar(glyphs, run.progress.step / run.progress.total, room, style), ("  ", "")]
-    below = glyphs.cut(f" {glyphs.dot} ".join(facts), width)
+    dot = f" {glyphs.dot} "
+    over = len(dot.join(facts)) - width
+    if over > 0:
+        # The model gives way: its whole name stands in the spec.
+        place = facts.index(model)
+        facts[place] = glyphs.cut(model, max(_MODEL_LEAST, len(model) - over))
+    below = glyphs.cut(dot.join(facts), width)
     return [[*row, ("  ".join(figures), "value")], [(below, "label")]]
 
 
@@ -81,7 +89,7 @@ def _figures(run: Run) -> list[str]:
 
 def _facts(run: Run, now: float) -> list[str]:
     attempt = run.attempts[-1] if run.attempts else None
-    facts = [_clean(run.model.rstrip("/").rsplit("/", 1)[-1]), run.task]
+    facts = [run.task]
     if attempt and attempt.devices:
         facts.append(f"{run.host}: {', '.join(attempt.devices)}")
     if len(run.attempts) > 1:

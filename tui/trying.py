@@ -30,12 +30,22 @@ def examples(client: Client, run: str, inputs: Inputs) -> list[dict[str, str]]:
         return []
     report = json.loads(b"".join(client.download(run, "preflight.json")))
     rows = report.get("sample_inputs", [])
+    if not inputs.roles:
+        return [{name: _field(value) for name, value in _cells(row).items()} for row in rows]
     wanted = (*inputs.roles, *inputs.optional)
     return [{role: _field(row[role]) for role in wanted if role in row} for row in rows]
 
 
+def _cells(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The columns that a model of tables was trained on; each table has its own."""
+    found: Mapping[str, Any] = row.get("features", {})
+    return found
+
+
 def _field(value: Any) -> str:
     """A value as it is written into a field; several pictures as JSON."""
+    if value is None:
+        return ""
     several = isinstance(value, list) and any(Path(str(each)).is_absolute() for each in value)
     return json.dumps(value) if several else as_text(value)
 
@@ -50,7 +60,9 @@ def predict(client: Client, run: str, inputs: Inputs, values: Mapping[str, str])
     A field for a picture takes a folder or a table of pictures too, and a JSON list: several
     pictures of one row where the task has other parts, several rows where it has not.
     """
-    request = request_for(inputs, {role: text for role, text in values.items() if text.strip()})
+    written = {role: text for role, text in values.items() if text.strip()}
+    # A cell of a table may be empty; it is a cell all the same.
+    request = request_for(inputs, dict(values) if written and not inputs.roles else written)
     found: Predicted = []
     for chunk in client.predict(run, request):
         if chunk.prediction is not None:
@@ -66,6 +78,8 @@ def predict(client: Client, run: str, inputs: Inputs, values: Mapping[str, str])
 def request_for(inputs: Inputs, values: dict[str, str]) -> PredictRequest:
     """What the agent is asked for those values by role. Raises LuthierError when some lack."""
     missing = [role for role in inputs.roles if role not in values]
+    if not inputs.roles and not values:
+        raise LuthierError("Write the row first.")
     if missing:
         raise LuthierError(f"Write the {missing[0]} first.")
     if inputs.kind != "image":

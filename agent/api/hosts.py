@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi import Path as PathParameter
@@ -15,6 +15,7 @@ from luthier.trainers.errors import LuthierError
 
 from ..hosts.cleaning import clean_host
 from ..hosts.errors import DecisionNeededError, HostError
+from ..hosts.host import Host
 from ..hosts.local import LOCAL
 from ..hosts.preflight import check_host
 from ..hosts.setup import make_environment, use_python
@@ -55,7 +56,9 @@ def _info(parts: Services, name: str) -> HostInfo:
     host = parts.hosts.get(name)
     if not isinstance(host, SshHost):
         folder = str(parts.home.path)
-        return HostInfo(name=name, target="", folder=folder, connected=True, runs=active)
+        return HostInfo(
+            name=name, target="", folder=folder, connected=True, runs=active, **_price(host)
+        )
     return HostInfo(
         name=name,
         target=host.record.target,
@@ -66,7 +69,13 @@ def _info(parts: Services, name: str) -> HostInfo:
         unreachable_since=host.unreachable_since,
         trouble=host.trouble,
         runs=active,
+        **_price(host),
     )
+
+
+def _price(host: Host) -> dict[str, Any]:
+    price = host.price
+    return {} if price is None else {"price_per_hour": price.hour, "currency": price.currency}
 
 
 @router.get("/hosts")

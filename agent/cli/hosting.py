@@ -63,7 +63,8 @@ def _secret(here: Invocation, need: HostNeed) -> str:
             if need.kind == "answer"
             else "Use a key that the ssh-agent holds, or call this on a terminal.",
         )
-    here.say(need.message)
+    # What the server asks stands before what is typed.
+    here.say(need.message.removesuffix(need.prompt).rstrip())
     word = "Passphrase" if need.kind == "passphrase" else "Password"
     secret: str = typer.prompt(
         need.prompt.removesuffix(":") or f"{word} for {need.what}", hide_input=not need.shown

@@ -107,14 +107,7 @@ class Estimator:
         correction = pace = None
         if request.device.memory is None:
             correction = await asyncio.to_thread(self._correction, spec, device, report.host)
-            pace = await asyncio.to_thread(
-                pace_of,
-                self._store,
-                spec,
-                device_kind=device.kind,
-                device_name=device.name,
-                host=report.host,
-            )
+            pace = await asyncio.to_thread(pace_of, self._store, spec, shape, device, report.host)
         measured = None
         if request.data == "measure":
             measured = await self._lengths.measure(spec)

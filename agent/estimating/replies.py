@@ -30,6 +30,7 @@ from ..models import (
     MemoryEstimate,
     RowFacts,
 )
+from ..runs.calibration import Pace
 from .devices import told
 from .lengths import Measured
 
@@ -39,7 +40,7 @@ class Situation:
     """Everything that a question is about.
 
     Attributes:
-        pace: tokens a second of finished runs of this kind on the device; None without any.
+        pace: of finished runs of this kind on the device; None without any.
         price: of the host's devices.
     """
 
@@ -49,7 +50,7 @@ class Situation:
     device: DeviceFacts
     correction: Correction | None
     measured: Measured | None
-    pace: float | None = None
+    pace: Pace | None = None
     price: Price | None = None
 
     @property
@@ -122,7 +123,8 @@ def _duration(at_hand: Situation) -> DurationEstimate | None:
         at_hand.shape,
         at_hand.device,
         at_hand.lengths,
-        pace=at_hand.pace,
+        pace=at_hand.pace.tokens if at_hand.pace else None,
+        pace_basis=at_hand.pace.basis if at_hand.pace else "",
         power=at_hand.power,
         price=at_hand.price,
     )

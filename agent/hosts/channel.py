@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import itertools
 import queue
@@ -21,6 +22,15 @@ _NOISE_BYTES = 64 * 1024
 _READ_BYTES = 256 * 1024
 # The largest packet that OpenSSH takes, less what paramiko keeps for itself.
 _SENT_BYTES = 32 * 1024 - 64
+
+
+_ANOTHER_FOLDER = "name a folder elsewhere with: luthier host add NAME ADDRESS --folder PATH"
+_HINTS: dict[int | None, str] = {
+    errno.ENOSPC: f"Free some space there, or {_ANOTHER_FOLDER}",
+    errno.EDQUOT: f"Free some space there, or {_ANOTHER_FOLDER}",
+    errno.EACCES: f"Let the account write there, or {_ANOTHER_FOLDER}",
+    errno.EROFS: f"Nothing can be written there; {_ANOTHER_FOLDER}",
+}
 
 
 class _ChannelIO(io.RawIOBase):
@@ -48,6 +58,17 @@ class _ChannelIO(io.RawIOBase):
         for start in range(0, len(view), _SENT_BYTES):
             self._channel.sendall(view[start : start + _SENT_BYTES])
         return len(data)
+
+
+def greet(channel: Channel, folder: str) -> Frame:
+    """Ask who and where the far end is, and have our folder made. Raises like Channel.ask."""
+    try:
+        return channel.ask("hello", folder=folder)
+    except HostUnreachableError:
+        raise
+    except HostError as error:
+        hint = error.hint or f"It is where all of ours lies; {_ANOTHER_FOLDER}"
+        raise HostError(error.message, hint=hint) from error
 
 
 class Channel:
@@ -242,7 +263,8 @@ class Channel:
 
     def _checked(self, frame: Frame) -> Frame:
         if "error" in frame:
-            raise HostError(f"{self._account}: {frame['error']}.")
+            hint = _HINTS.get(frame.get("errno"), "")
+            raise HostError(f"{self._account}: {frame['error'].rstrip('.')}.", hint=hint)
         return frame
 
     def _lost(self) -> HostUnreachableError:

@@ -8,6 +8,8 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +28,9 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 _CONNECT_SECONDS = 15.0
 _LOGIN_SECONDS = 30.0
 _MOST_HOPS = 8
+_LAST_BYTES = 2000
+# Between the end of a command's output and its own.
+_END_SECONDS = 0.3
 # Unacknowledged bytes for so long mean that the link is dead.
 _USER_TIMEOUT_MILLISECONDS = 15_000
 
@@ -134,12 +139,26 @@ def _open(
         transport.set_keepalive(5)
         log_in(transport, settings, secrets, answer)
     except (SSHException, EOFError, OSError) as error:
-        reason = str(error) or "it was closed"
-        raise HostUnreachableError(
-            f"{settings.account}: the connection broke: {reason.rstrip('.')}.",
-            hint="See what ssh -v says about the same host.",
-        ) from error
+        raise _broken(settings, channel, error) from error
     return transport
+
+
+def _broken(settings: SshSettings, channel: Any, error: Exception) -> HostUnreachableError:
+    if isinstance(channel, _Command) and (said := channel.last_words()) is not None:
+        return HostUnreachableError(
+            f"{settings.account}: its ProxyCommand ended: {said or 'it said nothing'}.",
+            hint=f"Mend it in ~/.ssh/config: {settings.proxy_command}",
+        )
+    reason = str(error) or "it was closed"
+    if "banner" in reason:
+        return HostUnreachableError(
+            f"{settings.account}: what answers there does not speak SSH.",
+            hint="Is the port right, and is the server up?",
+        )
+    return HostUnreachableError(
+        f"{settings.account}: the connection broke: {reason.rstrip('.')}.",
+        hint="See what ssh -v says about the same host.",
+    )
 
 
 def _fast_first(ciphers: Sequence[str]) -> list[str]:
@@ -154,10 +173,11 @@ def _first_socket(settings: SshSettings) -> Any:
         found = socket.create_connection(
             (settings.address, settings.port), timeout=_CONNECT_SECONDS
         )
-    except OSError as error:
-        reason = "it did not answer" if isinstance(error, TimeoutError) else error.strerror
+    except (OSError, UnicodeError) as error:
+        reason = "it did not answer" if isinstance(error, TimeoutError) else None
+        reason = reason or getattr(error, "strerror", None) or "its name cannot be one"
         raise HostUnreachableError(
-            f"{settings.account} cannot be reached: {reason or error}.",
+            f"{settings.account} cannot be reached: {reason}.",
             hint="Is it up, and is the address right? Try: ssh "
             f"{settings.user}@{settings.address} -p {settings.port}",
         ) from error
@@ -184,25 +204,46 @@ def _through(transport: Any, settings: SshSettings) -> Any:
 
 
 class _Command:
-    """A ProxyCommand: its standard streams as a socket. Its words are dropped."""
+    """A ProxyCommand: its standard streams as a socket."""
 
     def __init__(self, command: str) -> None:
         self._own, theirs = socket.socketpair()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with us
+        self._last_words: str | None = None
+        self._closing = threading.Lock()
         with theirs:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", f"exec {command}"],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
-                stderr=subprocess.DEVNULL,
+                stderr=self._said,
                 start_new_session=True,
             )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
 
+    def last_words(self) -> str | None:
+        """The last line that it complained with; None when it did not end by itself."""
+        self.close()
+        return self._last_words
+
     def close(self) -> None:
         """End the command with its children."""
-        self._own.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait()
+        with self._closing:
+            if self._said.closed:
+                return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=_END_SECONDS)
+                self._last_words = self._last_line()
+            self._own.close()
+            self._said.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+
+    def _last_line(self) -> str:
+        size = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, size - _LAST_BYTES))
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip().rstrip(".") if lines else ""

@@ -29,7 +29,7 @@ def parse_accelerators(told: Mapping[str, Any]) -> tuple[list[Device], list[str]
             continue
         if answer["code"] != 0:
             reason = (answer["error"] or "no message").splitlines()[-1]
-            problems.append(f"{_TOOLS[name]} failed: {reason}.")
+            problems.append(f"{_TOOLS[name]} failed: {reason.rstrip('.')}.{_REMEDIES[name]}")
         devices += parse(answer["said"], told)
     problems += [
         f"{device.id} is not ready ({device.detail.get('status') or 'no status'})."
@@ -40,6 +40,7 @@ def parse_accelerators(told: Mapping[str, Any]) -> tuple[list[Device], list[str]
 
 
 _TOOLS = {"nvidia": "nvidia-smi", "rocm": "rocm-smi", "qaic": "qaic-util -q"}
+_REMEDIES = {"nvidia": "", "rocm": "", "qaic": " Its user must be in the group qaic."}
 
 
 def _nvidia(text: str, told: Mapping[str, Any]) -> list[Device]:

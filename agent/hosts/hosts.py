@@ -60,6 +60,11 @@ class Hosts:
         Raises:
             HostError: there is none.
         """
+        if name == LOCAL:
+            raise HostError(
+                "local is this machine, which needs no connection.",
+                hint="See how it is with: luthier doctor",
+            )
         with self._lock:
             found = self._others.get(name)
         if found is None:

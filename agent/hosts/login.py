@@ -37,6 +37,8 @@ def log_in(transport: Any, settings: SshSettings, secrets: Secrets, answer: Answ
     allowed: set[str] = set()
     for name, key in _keys(settings, secrets, locked):
         tried.append(name)
+        if key is None:
+            continue
         try:
             more = transport.auth_publickey(settings.user, key)
         except BadAuthenticationType as error:
@@ -115,7 +117,10 @@ def _with_password(
 
 
 def _keys(settings: SshSettings, secrets: Secrets, locked: list[Path]) -> Iterator[tuple[str, Any]]:
-    """Keys with their names; ``locked`` takes the files whose passphrase is not known."""
+    """Keys with their names, None for one that cannot be used, which must not hide the others.
+
+    ``locked`` takes the files whose passphrase is not known.
+    """
     files = [path for path in settings.identities if path.is_file()]
     held = _agent_keys(secrets.agent_socket or settings.agent)
     public = {_public_part(path): path for path in files}
@@ -126,7 +131,11 @@ def _keys(settings: SshSettings, secrets: Secrets, locked: list[Path]) -> Iterat
     for path in files:
         if _public_part(path) in known:
             continue
-        key = _load(path, secrets)
+        try:
+            key = _load(path, secrets)
+        except _UnusableKeyError as error:
+            yield f"{path} (which cannot be used: {error})", None
+            continue
         if key is None:
             locked.append(path)
         else:
@@ -145,20 +154,23 @@ def _load(path: Path, secrets: Secrets) -> Any:
         return None
     except ValueError as error:
         if passphrase is None:
-            raise _unreadable(path, error) from error
+            raise _UnusableKeyError(_reason(error)) from error
         secrets.forget("passphrase", str(path))
         raise DecisionNeededError(
             "passphrase", str(path), f"That passphrase does not open {path}."
         ) from error
     except (SSHException, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise _UnusableKeyError(_reason(error)) from error
 
 
-def _unreadable(path: Path, error: Exception) -> HostError:
-    return HostError(
-        f"{path} cannot be used as a key: {error}.",
-        hint="Leave it out of IdentityFile in ~/.ssh/config, or mend it.",
-    )
+class _UnusableKeyError(Exception):
+    """A file that should hold a key holds none that can be used here."""
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of what a library says."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).partition(". ")[0].rstrip(".")
 
 
 def _agent_keys(path: str | None) -> list[Any]:

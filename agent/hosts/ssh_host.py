@@ -21,7 +21,7 @@ from ..models import Device, HardwareSample, HostReport
 from ..runs.plan import launch_plan
 from ..settings import Settings
 from .attendance import Attendance
-from .channel import Channel
+from .channel import Channel, greet
 from .connect import Connection, connect
 from .devices import parse_accelerators
 from .errors import DecisionNeededError, HostError, HostUnreachableError
@@ -92,7 +92,7 @@ class SshHost(Host):
         return Channel(connection, list(filter(None, (self.record.helper, self.record.python))))
 
     def _greet(self, channel: Channel) -> Mapping[str, Any]:
-        hello = channel.ask("hello", folder=self.record.folder)
+        hello = greet(channel, self.record.folder)
         if hello["python"] != self.record.helper:
             # Tried first from now on, since finding one takes time.
             self.record = self.record.model_copy(update={"helper": hello["python"]})

@@ -9,7 +9,8 @@ from .errors import HostError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _USER = re.compile(r"[^\s@:/'\"\\-][^\s@:/'\"\\]*")
-_ADDRESS = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._%-]*)")
+# Names in ~/.ssh/config may have letters of any alphabet.
+_ADDRESS = re.compile(r"\w[\w.%-]*")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?")
 
 

@@ -73,6 +73,10 @@ class HostInfo(StrictModel):
     unreachable_since: float | None = None
     trouble: str = Field(default="", description="Why it cannot be reached or used.")
     runs: int = Field(default=0, description="Active runs on it.")
+    price_per_hour: float | None = Field(
+        default=None, description="What an hour of one of its devices costs."
+    )
+    currency: str = Field(default="USD", description="Of that price.")
 
 
 class HostRequest(StrictModel):

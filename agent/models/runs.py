@@ -166,6 +166,10 @@ class MeasuredRun(StrictModel):
     pace: float | None = Field(
         default=None, description="Tokens a second; none where rows are no tokens."
     )
+    checkpointing: bool | None = Field(
+        default=None, description="Whether activations were recomputed; none where not known."
+    )
+    processes: int | None = Field(default=None, description="That trained; none: not known.")
 
 
 class FileInfo(StrictModel):

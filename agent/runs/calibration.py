@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -12,6 +13,9 @@ from luthier.presets.memory import (
     DeviceFacts,
     Lengths,
     Measurement,
+    ModelShape,
+    Workload,
+    guess_step_seconds,
     model_shape,
     quick_estimate,
 )
@@ -73,20 +77,65 @@ def correction_for(
     return Correction.learn(pairs, device=device_name)
 
 
-def pace_of(
-    store: Store, spec: GradientSpec, *, device_kind: str, device_name: str, host: str
-) -> float | None:
-    """Tokens a second of the host's finished runs with that model, task and method.
+@dataclass(frozen=True)
+class Pace:
+    """Tokens a second that a run will have, and the finished runs that say so in words."""
 
-    The middle one of them; None when there are none. Blocks for a short while.
+    tokens: float
+    basis: str
+
+
+def pace_of(
+    store: Store, spec: GradientSpec, shape: ModelShape, device: DeviceFacts, host: str
+) -> Pace | None:
+    """The pace of the host's finished runs with that model, task and method on such devices.
+
+    The middle one of those with the same micro-batch, checkpointing and processes. Without any,
+    the middle one of the others, each changed in the proportion in which the rule of thumb
+    (``guess_step_seconds``) takes both paces to differ. None when there are none at all. Blocks for
+    a short while.
     """
-    alike = (spec.model.name_or_path, spec.task, method_of(spec), device_kind, host)
-    found = [
-        run.pace
-        for run in store.measured_runs(device_name, _RUNS)
+    alike = (spec.model.name_or_path, spec.task, method_of(spec), device.kind, host)
+    known = [
+        run
+        for run in store.measured_runs(device.name, _RUNS)
         if run.pace and (run.model, run.task, run.method, run.device_kind, run.host) == alike
     ]
-    return median(found) if found else None
+    work = Workload.of(spec, shape, device)
+    same = [run.pace for run in known if _settings(run) == _asked(work) and run.pace]
+    if same:
+        return Pace(median(same), f"from {_runs(len(same))} with these settings")
+    scaled = []
+    for run in known:
+        other = replace(
+            work,
+            batch=max(1, run.rows),
+            checkpointing=work.checkpointing if run.checkpointing is None else run.checkpointing,
+            processes=run.processes or work.processes,
+        )
+        ratio = _guessed_pace(work, shape, device) / _guessed_pace(other, shape, device)
+        scaled.append((run.pace or 0.0) * ratio)
+    if not scaled:
+        return None
+    words = "with another batch, checkpointing or processes, changed by rule of thumb"
+    return Pace(median(scaled), f"from {_runs(len(scaled))} {words}")
+
+
+def _settings(run: MeasuredRun) -> tuple[int, bool | None, int | None]:
+    return run.rows, run.checkpointing, run.processes
+
+
+def _asked(work: Workload) -> tuple[int, bool, int]:
+    return work.batch, work.checkpointing, work.processes
+
+
+def _runs(count: int) -> str:
+    return "1 finished run" if count == 1 else f"{count} finished runs"
+
+
+def _guessed_pace(work: Workload, shape: ModelShape, device: DeviceFacts) -> float:
+    tokens = work.batch * work.accumulation * work.processes * work.length
+    return tokens / guess_step_seconds(work, shape, device)
 
 
 def method_of(spec: GradientSpec) -> str:
@@ -169,4 +218,6 @@ def _measured(
         length=found.length,
         seconds=found.seconds,
         pace=pace,
+        checkpointing=spec.training.gradient_checkpointing,
+        processes=spec.launch.processes,
     )

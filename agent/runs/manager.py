@@ -137,6 +137,17 @@ class RunManager:
                 found.setdefault(device, []).append(record.id)
         return found
 
+    def users(self, host: str) -> dict[str, list[str]]:
+        """Who gives the memory of each accelerator back before another run has it.
+
+        These are the runs that hold it and the guests on it.
+        """
+        found = self.holders(host)
+        for device, guests in self.leases.guests(host).items():
+            if device != "cpu":
+                found[device] = [*found.get(device, ()), *guests]
+        return found
+
     def _tenants(self, host: str) -> list[Tenant]:
         return [
             Tenant(record.name or record.id, tuple(record.devices), record.settled)

@@ -82,7 +82,9 @@ def candidates(launch: LaunchSection, devices: Sequence[Device]) -> tuple[list[s
         has = ", ".join(by_number[number] for number in sorted(by_number)) or "no accelerator"
         raise LuthierError(
             f"launch.devices: there is no device {unknown[0]} on this host, which has {has}.",
-            hint="Set launch.devices to auto, cpu, or numbers from that list.",
+            hint="Set launch.devices to auto, cpu, or numbers from that list."
+            if by_number
+            else "Set launch.devices to auto or cpu.",
         )
     return [by_number[number] for number in launch.devices], len(launch.devices)
 

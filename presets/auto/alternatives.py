@@ -9,7 +9,7 @@ from luthier.trainers.spec import GradientSpec
 
 from ..files import Sections
 from ..memory import Correction, DeviceFacts, Estimate, Lengths, ModelShape
-from .changes import laid_over, settings_of
+from .changes import laid_over, makes_a_spec, settings_of
 from .problem import NO_TOOLS_MISSING, Choice, Problem, Sharing, Tools
 
 
@@ -42,7 +42,7 @@ def alternatives(
 ) -> list[Alternative]:
     """Single changes worth making: those that save memory when it is short, else the faster ones.
 
-    The least concession comes first.
+    What fits needs no concession, such as shorter rows. The least concession comes first.
     """
     problem = Problem(spec, shape, device, lengths, correction, tools)
     free = device.free or device.total
@@ -56,9 +56,12 @@ def alternatives(
     short = not now.estimate.fits(free)
     found = []
     for title, choice in _variations(problem, now):
-        saves = choice.estimate.high < now.estimate.high
+        saves = choice.estimate.high < _WORTH * now.estimate.high
         fits = choice.estimate.fits(free)
-        if saves if short else (fits and choice.seconds < now.seconds):
+        concedes = choice.level != now.level
+        quicker = choice.seconds < _WORTH * now.seconds
+        better = saves if short else (fits and quicker and not concedes)
+        if better and makes_a_spec(problem, choice):
             settings = laid_over((), settings_of(problem, choice))
             # The other half of a micro-batch is its own affair here.
             settings.pop("evaluation", None)
@@ -96,3 +99,5 @@ def _variations(problem: Problem, now: Choice) -> Iterator[tuple[str, Choice]]:
 
 
 _OF_LEVEL = ("rank", "length", "optimizer", "quantisation")
+# Less than a hundredth is not worth a change.
+_WORTH = 0.99

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from luthier.trainers.spec import GradientSpec
+from luthier.trainers.errors import SpecError
+from luthier.trainers.spec import GradientSpec, RunSpec
+from luthier.trainers.spec.file import build_spec
 
+from ..files import Sections
 from .problem import Choice, Problem
 
 # accelerate's second FSDP, each layer a unit of its own.
@@ -74,3 +77,20 @@ def value_of(spec: GradientSpec, key: str) -> Any:
     """The setting at a dotted key."""
     section, _, name = key.partition(".")
     return getattr(getattr(spec, section), name)
+
+
+def built(spec: RunSpec, sections: Sections) -> RunSpec:
+    """The spec with these settings. Raises SpecError when they do not go together."""
+    values = spec.model_dump(mode="json")
+    for name, settings in sections.items():
+        values[name] = {**values[name], **settings}
+    return build_spec(values, source="Auto")
+
+
+def makes_a_spec(problem: Problem, choice: Choice) -> bool:
+    """Whether the choice's settings go together."""
+    try:
+        built(problem.spec, laid_over((), settings_of(problem, choice)))
+    except SpecError:
+        return False
+    return True

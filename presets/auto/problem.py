@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
+from luthier.trainers.registry import find_task
 from luthier.trainers.spec import GradientSpec
 
 from ..memory import Correction, DeviceFacts, Estimate, Lengths, ModelShape, Workload, estimate
@@ -140,6 +141,8 @@ class Problem:
         """That of the base model, then 4 bits where that can be."""
         own = self.work.quantisation
         can = self.work.method in ("lora", "dora") and self._bitsandbytes
+        # The heads of models of pictures begin at random, and bitsandbytes would quantise them.
+        can = can and find_task(self.spec.task).family != "image"
         if own != "none" or not can or self.shape.quantised or self.work.spread:
             return (own,)
         return (own,) if "model.load_in_4bit" in self.keep else (own, "nf4")

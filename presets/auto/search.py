@@ -54,9 +54,10 @@ def _choices(problem: Problem, level: Level) -> Iterator[Choice]:
                     yield problem.choice(level, sharing, checkpointing, batch)
 
 
-def least(problem: Problem) -> Choice:
-    """The choice that takes the least memory of all."""
-    return min(
+def least(problem: Problem, valid: Valid = lambda choice: True) -> Choice:
+    """The choice that takes the least memory of all that make a spec."""
+    found = sorted(
         (choice for level in problem.levels for choice in smallest(problem, level)),
         key=lambda choice: choice.estimate.high,
     )
+    return next(filter(valid, found), found[0])

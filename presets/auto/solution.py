@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from luthier.trainers.errors import LuthierError, SpecError
+from luthier.trainers.errors import LuthierError
 from luthier.trainers.spec import GradientSpec, RunSpec
-from luthier.trainers.spec.file import build_spec
 
 from ..memory import Correction, DeviceFacts, Estimate, Lengths, ModelShape, quick_estimate
 from .adapt import adaptations
-from .changes import laid_over, settings_of
+from .changes import built, laid_over, makes_a_spec, settings_of
 from .explain import Step, explain, held
 from .pace import step_seconds
 from .problem import NO_TOOLS_MISSING, Choice, Problem, Tools
@@ -87,15 +87,16 @@ def solve(
     before = quick_estimate(spec, shape, device, lengths, correction)
     adapted, first = adaptations(spec, device, tools)
     problem = Problem(adapted, shape, device, lengths, correction, tools, keep)
-    found = search(problem, free, lambda choice: _spec(problem, choice) is not None)
-    chosen = found or least(problem)
+    valid = partial(makes_a_spec, problem)
+    found = search(problem, free, valid)
+    chosen = found or least(problem, valid)
     changes = settings_of(problem, chosen)
     sections = laid_over(first, changes)
     steps = [Step(change.key, change.before, change.after, change.why) for change in first]
     steps += explain(problem, chosen, changes, free)
     return Solution(
         fits=found is not None,
-        spec=_built(spec, sections),
+        spec=built(spec, sections),
         settings=sections,
         steps=tuple(steps),
         held=held(problem),
@@ -109,17 +110,3 @@ def solve(
 
 def _pace(problem: Problem) -> float:
     return step_seconds(problem.work, problem.shape, problem.device, problem.lengths)
-
-
-def _spec(problem: Problem, choice: Choice) -> RunSpec | None:
-    try:
-        return _built(problem.spec, laid_over((), settings_of(problem, choice)))
-    except SpecError:
-        return None
-
-
-def _built(spec: RunSpec, sections: dict[str, dict[str, Any]]) -> RunSpec:
-    values = spec.model_dump(mode="json")
-    for name, settings in sections.items():
-        values[name] = {**values[name], **settings}
-    return build_spec(values, source="Auto")

@@ -82,6 +82,7 @@ def estimate_duration(
     work: Workload | None = None,
     step_seconds: float | None = None,
     pace: float | None = None,
+    pace_basis: str = "",
     power: float | None = None,
     price: Price | None = None,
 ) -> Duration:
@@ -95,6 +96,7 @@ def estimate_duration(
         work: the workload, when it differs from the spec's own.
         step_seconds: of one step as a probe measured it.
         pace: tokens a second that finished runs of this kind had.
+        pace_basis: which runs those are, in words.
         power: watts that one device draws under load.
         price: of the host.
     """
@@ -118,7 +120,7 @@ def estimate_duration(
         seconds_per_step=seconds,
         seconds=seconds * steps,
         source=source,
-        basis=_words(source, device),
+        basis=(pace_basis if source == "history" else "") or _words(source, device),
         energy_joules=None if power is None else power * devices * seconds * steps,
         cost=None if price is None else price.of(seconds * steps, devices),
         currency=price.currency if price else "",

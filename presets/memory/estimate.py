@@ -14,7 +14,7 @@ from luthier.trainers.spec import GradientSpec
 from .activations import Activations, activations
 from .correction import Correction
 from .framework import Overhead, overhead
-from .head import LossMemory, loss_memory
+from .head import LossMemory, has_vocabulary_loss, loss_memory
 from .result import Estimate, Part
 from .sentences import notes_of, parts_of
 from .shape import ModelShape
@@ -65,6 +65,7 @@ def estimate(
     correction: Correction | None = None,
 ) -> Estimate:
     """The same for a workload, for those who vary one many times."""
+    shape = shape if has_vocabulary_loss(work) else shape.without_head()
     found = trained(shape, work)
     optimizer = optimizer_memory(found, work, cuda=device.kind == "cuda")
     share = held(shape, work, found, optimizer)
@@ -91,7 +92,8 @@ def moments(
     """The moments of a step at which the peak may be."""
     every = share.gradients
     # Gradients of earlier passes stay while the next one is made.
-    before = every if work.accumulation > 1 else 0.0
+    again = work.accumulation > 1 or work.sequences < work.all_sequences
+    before = every if again else 0.0
     of_head = max(before, every * head_share)
     layer = passing.layer if work.checkpointing else 0.0
     casts = passing.layer_casts if work.checkpointing else passing.casts
@@ -125,7 +127,9 @@ def _summed(
         return Estimate(
             parts, plain, int(low), int(high), peak=peak.name, host_bytes=host, uncorrected=plain
         )
-    total = int(plain * correction.factor)
+    # Each part in proportion, so that they add up to the corrected total.
+    parts = tuple(replace(part, bytes=round(part.bytes * correction.factor)) for part in parts)
+    total = sum(part.bytes for part in parts)
     return Estimate(
         parts, total, int(total * correction.low), int(total * correction.high),
         source="history", basis=correction.basis, peak=peak.name, host_bytes=host,

@@ -9,9 +9,7 @@ from .shape import ModelShape
 from .states import width
 from .workload import DeviceFacts, Workload
 
-FUSED_TASKS = frozenset(
-    {"llm-sft", "llm-dpo", "llm-kto", "llm-grpo", "llm-distill"}
-)
+FUSED_TASKS = frozenset({"llm-sft", "llm-dpo", "llm-kto", "llm-grpo", "llm-distill"})
 """Tasks whose trainers score tokens by TRL's fused head (add_fused_lm_head in TRL 1.16)."""
 ANSWER_TASKS = frozenset({"vlm-captioning", "vlm-vqa"})
 """Tasks whose loss is made from the logits of what comes after the pictures."""

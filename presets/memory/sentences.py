@@ -49,7 +49,7 @@ def parts_of(
         ("adapter", "Adapter", share.own / pieces, _adapter(work, found)),
         ("gradients", "Gradients", peak.gradients / pieces, _gradients(work, peak)),
         ("optimizer", "Optimizer states", share.states / pieces, _optimizer(work, found)),
-        ("activations", "Activations", peak.activations / pieces, _activations(work)),
+        ("activations", "Activations", peak.activations / pieces, _activations(shape, work)),
         ("loss", "Loss", peak.loss, _loss(shape, fused=fused)),
         ("temporary", "Short-lived tensors", peak.temporary,
          f"Results on their way at the peak, which is {peak.name}."),
@@ -83,8 +83,17 @@ def notes_of(shape: ModelShape, work: Workload, device: DeviceFacts) -> tuple[st
     return tuple(notes)
 
 
+def counted(number: float) -> str:
+    """A number as people say it: 8.03 billion, 22.7 million, 460 thousand."""
+    for size, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+        if number >= size:
+            digits = max(0, 2 - len(str(int(number / size))) + 1)
+            return f"{number / size:.{digits}f} {word}"
+    return str(int(number))
+
+
 def _weights(shape: ModelShape, work: Workload, reference: float) -> str:
-    count = f"{shape.parameters / 1e9:.2f} billion parameters"
+    count = f"{counted(shape.parameters)} parameters"
     if work.quantisation == "nf4":
         constants = "8-bit" if work.double_quantisation else "32-bit"
         text = f"{count}, the layers in 4 bits with {constants} scales, the rest in {_bits(work)}."
@@ -104,7 +113,7 @@ def _bits(work: Workload) -> str:
 def _adapter(work: Workload, found: Trained) -> str:
     kind = _STORED.get(found.dtype, found.dtype)
     size = f" of rank {work.rank}" if work.method in ("lora", "dora") else ""
-    return f"{found.numbers / 1e6:.1f} million {kind} parameters{size} beside the frozen model."
+    return f"{counted(found.numbers)} {kind} parameters{size} beside the frozen model."
 
 
 def _gradients(work: Workload, peak: Moment) -> str:
@@ -118,22 +127,31 @@ def _optimizer(work: Workload, found: Trained) -> str:
     if "8bit" in name:
         return f"{name} keeps one byte where others keep four, for each running average."
     shared = f", shared by {work.processes} devices" if work.zero_stage else ""
-    return (
-        f"The running averages of {name} for {found.numbers / 1e6:.0f} million parameters{shared}."
-    )
+    return f"The running averages of {name} for {counted(found.numbers)} parameters{shared}."
 
 
-def _activations(work: Workload) -> str:
-    rows = f"{work.sequences} rows" if work.sequences > 1 else "1 row"
-    batch = f"{rows} of up to {work.length} tokens"
-    if work.chunk:
-        batch += f", so many of the {work.all_sequences} at a time"
+def _activations(shape: ModelShape, work: Workload) -> str:
+    batch = _batch(shape, work)
     if work.checkpointing:
         return f"For {batch}: the inputs of all layers and, of one at a time, everything inside."
     return f"For {batch}: what all layers keep until the backward pass."
 
 
+def _batch(shape: ModelShape, work: Workload) -> str:
+    """What goes through the model at once, in words."""
+    if shape.tokens or shape.kind in ("vision", "detector"):
+        return "1 picture" if work.batch == 1 else f"{work.batch:,} pictures"
+    length = f"of up to {work.length:,} tokens"
+    if work.chunk:
+        return f"{work.sequences:,} of {work.all_sequences:,} texts at a time, {length}"
+    if work.copies > 1:
+        return f"{work.all_sequences:,} texts ({work.copies} a row) {length}"
+    return f"1 row {length}" if work.batch == 1 else f"{work.batch:,} rows {length}"
+
+
 def _loss(shape: ModelShape, *, fused: bool) -> str:
     if fused:
-        return f"The {shape.vocabulary} scores of each token, made in tiles and dropped again."
-    return f"{shape.vocabulary} scores for every token, several times in 32 bits."
+        return f"The {shape.vocabulary:,} scores of each token, made in tiles and dropped again."
+    if not shape.head_parameters:
+        return "How similar the texts of a batch are to each other, as a table."
+    return f"{shape.vocabulary:,} scores for every token, several times in 32 bits."

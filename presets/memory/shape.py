@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["decoder", "encoder", "encoder-decoder", "vision", "detector", "vision-language"]
@@ -147,6 +147,11 @@ class ModelShape:
     def all_linears(self) -> tuple[Linear, ...]:
         """The linear modules of all stacks."""
         return self.linears if self.tower is None else self.linears + self.tower.all_linears
+
+    def without_head(self) -> ModelShape:
+        """The same where another head takes the place of the language model's."""
+        kept = tuple(linear for linear in self.linears if linear.place != "head")
+        return self if len(kept) == len(self.linears) else replace(self, linears=kept)
 
     @property
     def places(self) -> tuple[tuple[str, ModelShape, tuple[Linear, ...]], ...]:

@@ -147,12 +147,28 @@ class Workshop:
 
 
 @pytest.fixture
-def real_agent(tmp_path: Path) -> Iterator[RealAgent]:
-    """An agent that is not started yet, with the stand-in worker."""
+def fresh_agent(tmp_path: Path) -> Iterator[RealAgent]:
+    """An agent of this test alone that is not started yet, with the stand-in worker."""
     found = RealAgent(Home(tmp_path / "home"))
     found.write_settings()
     yield found
     found.end_everything()
+
+
+@pytest.fixture(scope="module")
+def shared_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAgent]:
+    """A started agent for tests whose runs do not get in each other's way."""
+    found = RealAgent(Home(tmp_path_factory.mktemp("shared") / "home"))
+    found.write_settings()
+    found.start()
+    yield found
+    found.end_everything()
+
+
+@pytest.fixture
+def real_agent(fresh_agent: RealAgent) -> RealAgent:
+    """The agent of a test, its own one unless its module says otherwise."""
+    return fresh_agent
 
 
 @pytest.fixture

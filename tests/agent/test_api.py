@@ -65,11 +65,27 @@ _CHECKS = [
 ]
 
 
-@pytest.fixture
-def http(real_agent: RealAgent, client: Client) -> Iterator[httpx.Client]:
-    """Plain HTTP to the agent."""
-    transport = httpx.HTTPTransport(uds=str(real_agent.home.socket), verify=False)
+@contextlib.contextmanager
+def _http(agent: RealAgent) -> Iterator[httpx.Client]:
+    transport = httpx.HTTPTransport(uds=str(agent.home.socket), verify=False)
     with httpx.Client(transport=transport, base_url="http://luthier", timeout=30) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def real_agent(shared_agent: RealAgent) -> RealAgent:
+    return shared_agent
+
+
+@pytest.fixture(scope="module")
+def client(shared_agent: RealAgent) -> Client:
+    return shared_agent.client
+
+
+@pytest.fixture(scope="module")
+def http(shared_agent: RealAgent) -> Iterator[httpx.Client]:
+    """Plain HTTP to the agent."""
+    with _http(shared_agent) as found:
         yield found
 
 
@@ -86,12 +102,17 @@ def test_schema_names_every_operation_once(http: httpx.Client) -> None:
                 assert list(response["content"]) == ["application/json"], operation["operationId"]
 
 
-def test_answers_are_what_the_schema_says(
-    real_agent: RealAgent, http: httpx.Client, client: Client, workshop: Workshop
-) -> None:
+def test_answers_are_what_the_schema_says(fresh_agent: RealAgent, workshop: Workshop) -> None:
     """Thousands of strange requests: no server error, no undocumented answer."""
+    client = fresh_agent.start()
     run = client.submit(workshop.spec({"steps": 30}, name="known"))
-    real_agent.ended(run.id)
+    fresh_agent.ended(run.id)
+    with _http(fresh_agent) as http:
+        _send_strange_requests(http, run.id)
+    assert client.status().problems == []
+
+
+def _send_strange_requests(http: httpx.Client, known: str) -> None:
     schema = schemathesis.openapi.from_dict(http.get("/openapi.json").json())
     statuses: set[int] = set()
     found = [each.ok() for each in schema.get_all_operations()]
@@ -100,9 +121,8 @@ def test_answers_are_what_the_schema_says(
     for operation in sorted(sent, key=lambda each: each.method == "put"):
         for mode in schemathesis.GenerationMode:
             cases = operation.as_strategy(generation_mode=mode)
-            statuses |= _answers(http, cases, known=run.id)
+            statuses |= _answers(http, cases, known)
     assert {200, 404, 409, 422} <= statuses
-    assert client.status().problems == []
 
 
 def test_no_operation_is_left_untested(http: httpx.Client) -> None:
@@ -112,24 +132,23 @@ def test_no_operation_is_left_untested(http: httpx.Client) -> None:
         assert f'"{operation}"' in Path(__file__).parent.joinpath(file).read_text()
 
 
-def test_events_and_the_end_are_as_documented(
-    real_agent: RealAgent, http: httpx.Client, client: Client, workshop: Workshop
-) -> None:
-    documented = Documented(http)
-    run = client.submit(workshop.spec({"steps": 2}))
-    real_agent.ended(run.id)
-    with http.stream("GET", "/v1/events", params={"since": 0}) as answer:
-        messages = documented.check_stream("stream_events", answer, most=3)
-    assert [message["sequence"] for message in messages] == [1, 2, 3]
-    for wrong in ({"params": {"since": -1}}, {"headers": {"last-event-id": "x"}}):
-        answer = http.get("/v1/events", **wrong)  # type: ignore[arg-type]
-        assert (answer.status_code, documented.check("stream_events", answer)["error"] != "") == (
-            422,
-            True,
-        )
-    assert documented.check("shutdown", http.post("/v1/shutdown")) is None
-    assert real_agent.process is not None
-    assert real_agent.process.wait(60) == 0
+def test_events_and_the_end_are_as_documented(fresh_agent: RealAgent, workshop: Workshop) -> None:
+    run = fresh_agent.start().submit(workshop.spec({"steps": 2}))
+    fresh_agent.ended(run.id)
+    with _http(fresh_agent) as http:
+        documented = Documented(http)
+        with http.stream("GET", "/v1/events", params={"since": 0}) as answer:
+            messages = documented.check_stream("stream_events", answer, most=3)
+        assert [message["sequence"] for message in messages] == [1, 2, 3]
+        for answer in (
+            http.get("/v1/events", params={"since": -1}),
+            http.get("/v1/events", headers={"last-event-id": "x"}),
+        ):
+            assert documented.check("stream_events", answer)["error"]
+            assert answer.status_code == 422
+        assert documented.check("shutdown", http.post("/v1/shutdown")) is None
+    assert fresh_agent.process is not None
+    assert fresh_agent.process.wait(60) == 0
 
 
 def test_hosts_that_are_not_there_are_as_documented(http: httpx.Client, client: Client) -> None:

@@ -13,8 +13,10 @@ from luthier.agent.models import MeasuredRun, Run
 from luthier.agent.runs.calibration import correction_for, method_of, pace_of, remember
 from luthier.agent.states import RunState
 from luthier.agent.store import Store, UnknownRun
+from luthier.presets.memory import DeviceFacts, model_shape
 from luthier.trainers.events import EventWriter, MemoryEvent, MetricsEvent, PlacementEvent
 from luthier.trainers.run_folder import RunFolder
+from luthier.trainers.spec import GradientSpec
 from luthier.trainers.spec.file import build_spec, dump_spec, load_spec
 
 _GIB = 1 << 30
@@ -109,11 +111,24 @@ def test_a_finished_run_is_compared_with_its_estimate(
     assert correction is not None
     assert (correction.runs, correction.device) == (1, _CARD)
     same = load_spec(folder.spec)
-    there = {"device_kind": "cuda", "device_name": _CARD, "host": "local"}
-    assert pace_of(store, same, **there) == 4050.0
-    assert pace_of(store, same, **{**there, "host": "box"}) is None
+    assert isinstance(same, GradientSpec)
+    shape, facts = model_shape(str(model)), DeviceFacts(kind="cuda", name=_CARD)
+    # The ladder had made the batch smaller: with that batch the pace is the measured one.
+    other = pace_of(store, same, shape, facts, "local")
+    assert other is not None
+    assert "by rule of thumb" in other.basis
+    same.training.per_device_train_batch_size = 2
+    found = pace_of(store, same, shape, facts, "local")
+    assert found is not None
+    assert (found.tokens, found.basis) == (4050.0, "from 1 finished run with these settings")
+    assert other.tokens > found.tokens
+    same.training.gradient_checkpointing = True
+    slower = pace_of(store, same, shape, facts, "local")
+    assert slower is not None
+    assert slower.tokens < found.tokens
+    assert pace_of(store, same, shape, facts, "box") is None
     same.peft.method = "none"
-    assert pace_of(store, same, **there) is None
+    assert pace_of(store, same, shape, facts, "local") is None
     # Towards what was measured, the more so the more runs there are.
     assert (correction.factor > 1) == (kept.measured > kept.estimated)
     store.delete_run(folder.run_id)

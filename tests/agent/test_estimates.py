@@ -113,6 +113,8 @@ def test_another_host_keeps_its_own_price(asked: Client, agent: RealAgent) -> No
     (file,) = (agent.home.path / "hosts").glob("box.*")
     kept = json.loads(file.read_text())
     assert (kept["price_per_hour"], kept["currency"]) == (2.5, "EUR")
+    told = asked.hosts.get("box")
+    assert (told.price_per_hour, told.currency) == (2.5, "EUR")
     asked.hosts.remove("box", clean=False)
 
 
@@ -222,6 +224,14 @@ def test_the_exact_estimate_comes_from_a_worker(asked: Client) -> None:
     assert "tokens, counted in" in found.estimate.basis
     assert "pass" in found.estimate.peak or "step" in found.estimate.peak
     assert sum(part.bytes for part in found.estimate.parts) == found.estimate.total
+
+
+@pytest.mark.slow
+def test_without_an_exact_estimate_the_quick_one_says_why(asked: Client) -> None:
+    values = spec_of(demo.MODEL, launch={"processes": 2, "strategy": "fsdp"})
+    found = asked.estimate(values, exact=True, device=card(24), data="ignore")
+    assert found.estimate.source == "quick"
+    assert "since the exact one cannot be made: launch.strategy" in found.notes[-1]
 
 
 @pytest.mark.slow

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from .conftest import RealAgent, Workshop
 
 
+@pytest.fixture(scope="module")
+def real_agent(shared_agent: RealAgent) -> RealAgent:
+    return shared_agent
+
+
+@pytest.fixture(scope="module")
+def client(shared_agent: RealAgent) -> Client:
+    return shared_agent.client
+
+
 def test_run_succeeds_and_everything_it_said_is_kept(
     real_agent: RealAgent, client: Client, workshop: Workshop
 ) -> None:
@@ -194,12 +204,12 @@ def test_killed_trainer_is_resumed_from_its_checkpoint(
 
 
 def test_worker_that_cannot_be_run_fails_with_the_command_named(
-    real_agent: RealAgent, workshop: Workshop
+    fresh_agent: RealAgent, workshop: Workshop
 ) -> None:
-    real_agent.write_settings(worker_command=["/nowhere/python"])
-    client = real_agent.start()
+    fresh_agent.write_settings(worker_command=["/nowhere/python"])
+    client = fresh_agent.start()
     run = client.submit(workshop.spec())
-    failed = real_agent.ended(run.id)
+    failed = fresh_agent.ended(run.id)
     assert failed.state is RunState.FAILED
     assert "/nowhere/python" in failed.reason
     assert "luthier doctor" in failed.hint
@@ -225,8 +235,8 @@ def test_remove_deletes_only_finished_runs(
     gate.touch()
     real_agent.ended(run.id)
     client.remove(run.id)
-    assert client.runs() == []
-    assert list(real_agent.home.runs.iterdir()) == []
+    assert run.id not in [other.id for other in client.runs()]
+    assert not [path for path in real_agent.home.runs.iterdir() if run.id in path.name]
 
 
 def test_hardware_is_sampled_while_a_run_is_active(

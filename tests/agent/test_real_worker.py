@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from luthier.agent.client import Client
 from luthier.agent.models import RunDetail
+from luthier.agent.paths import Home
 from luthier.agent.states import RunState
 from luthier.trainers.demo import demo_spec_text
 
@@ -32,21 +34,29 @@ def _submit(client: Client, name: str, *overrides: str) -> RunDetail:
     return client.submit(demo_spec_text(), overrides=[*_SHORT, f"name={name}", *overrides])
 
 
-@pytest.fixture
-def trainer(real_agent: RealAgent) -> RealAgent:
-    """An agent with the worker that people have."""
-    real_agent.write_settings(worker_command=[], offline=True)
-    return real_agent
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealAgent, RunDetail]]:
+    """An agent with the worker that people have, and a run during which it was killed."""
+    from tests.agent.conftest import RealAgent
+
+    trainer = RealAgent(Home(tmp_path_factory.mktemp("trained") / "home"))
+    trainer.write_settings(worker_command=[], offline=True)
+    try:
+        run = _submit(trainer.start(), "killed")
+        for step in (1, 5, 10):
+            trainer.reached(run.id, step, seconds=_PATIENCE)
+            trainer.kill()
+            trainer.start()
+        yield trainer, trainer.ended(run.id, seconds=_PATIENCE)
+    finally:
+        trainer.end_everything()
 
 
-def test_run_trains_end_to_end_while_the_agent_is_killed(trainer: RealAgent) -> None:
-    client = trainer.start()
-    run = _submit(client, "killed")
-    for step in (1, 5, 10):
-        trainer.reached(run.id, step, seconds=_PATIENCE)
-        trainer.kill()
-        client = trainer.start()
-    done = trainer.ended(run.id, seconds=_PATIENCE)
+def test_run_trains_end_to_end_while_the_agent_is_killed(
+    trained: tuple[RealAgent, RunDetail],
+) -> None:
+    trainer, done = trained
+    run, client = done, trainer.client
     assert (done.state, done.reason) == (RunState.SUCCEEDED, "")
     assert done.progress.step == _STEPS
     assert trainer.stored_steps(run.id) == list(range(1, _STEPS + 1))
@@ -60,11 +70,11 @@ def test_run_trains_end_to_end_while_the_agent_is_killed(trainer: RealAgent) -> 
     assert f"{done.artifact}/adapter_model.safetensors" in names
 
 
-def test_stopped_run_goes_on_where_it_was(trainer: RealAgent) -> None:
-    client = trainer.start()
-    whole = _submit(client, "whole")
+def test_stopped_run_goes_on_where_it_was(trained: tuple[RealAgent, RunDetail]) -> None:
+    # Killing the agent did not touch its worker.
+    trainer, whole = trained
+    client = trainer.client
     run = _submit(client, "halves")
-    trainer.ended(whole.id, seconds=_PATIENCE)
     trainer.reached(run.id, 7, seconds=_PATIENCE)
     client.stop(run.id)
     stopped = trainer.ended(run.id, seconds=_PATIENCE)

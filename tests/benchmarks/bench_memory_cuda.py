@@ -1,12 +1,13 @@
 """Memory of real runs on a GPU beside both estimates; writes docs/memory-measured.md.
 
-    make bench-memory                     (on a machine with a CUDA GPU; about 20 minutes)
-    make bench-memory ARGS="--cpu"        (two tiny runs on the CPU: shows that the loop works)
+    make bench-memory                                   (on a machine with a CUDA GPU)
+    make bench-memory ARGS="--device cpu --rows 2"      (tiny runs: shows that all of it works)
+    make bench-memory ARGS="--models Qwen/Qwen3-4B"     (any language models of the model list)
 
 Each row is an attempt of a run as the agent starts it, in a process of its own. Models are made
-from their configurations with random weights, so nothing is downloaded; memory does not depend on
-what the weights are. The worker measures itself: `measured` is the most that torch's allocator had
-reserved plus the driver's context, `tensors` the most that tensors took.
+from the configurations of the offline model list with random weights, so nothing is downloaded;
+memory does not depend on what the weights are. The worker measures itself: `measured` is the most
+that torch's allocator had reserved plus the driver's context, `tensors` the most that tensors took.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from luthier.presets.catalog import find_entry
 from luthier.presets.memory import DeviceFacts, Lengths, quick_estimate, read_shape
 from luthier.trainers.errors import LuthierError
 from luthier.trainers.estimating.report import command, read_reply
@@ -34,16 +36,29 @@ from luthier.trainers.spec.file import build_spec
 
 GIB = 1 << 30
 _PAGE = Path(__file__).parents[2] / "docs" / "memory-measured.md"
-# Public configurations: hidden, intermediate, layers, heads, key-value heads, vocabulary, tied.
-_MODELS = {
-    "SmolLM2-135M": (576, 1536, 30, 9, 3, 49152, True),
-    "SmolLM2-360M": (960, 2560, 32, 15, 5, 49152, True),
-    "TinyLlama-1.1B": (2048, 5632, 22, 32, 4, 32000, False),
-    "Llama-3.2-1B": (2048, 8192, 16, 32, 8, 128256, True),
-    "Llama-3.2-3B": (3072, 8192, 28, 24, 8, 128256, True),
-    "Llama-3.1-8B": (4096, 14336, 32, 32, 8, 128256, False),
+_MODELS = (
+    "HuggingFaceTB/SmolLM2-135M",
+    "HuggingFaceTB/SmolLM2-360M",
+    "Qwen/Qwen3-0.6B",
+    "meta-llama/Llama-3.2-1B",
+    "google/gemma-2-2b",
+    "meta-llama/Llama-3.2-3B",
+    "microsoft/Phi-3-mini-4k-instruct",
+    "mistralai/Mistral-7B-v0.3",
+    "meta-llama/Llama-3.1-8B",
+)
+_SMALL, _LARGE = 500_000_000, 5_000_000_000
+_TINY: dict[str, Any] = {
+    "model_type": "llama",
+    "vocab_size": 512,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 1024,
+    "tie_word_embeddings": True,
 }
-_TINY = {"tiny": (64, 128, 2, 4, 2, 512, True)}
 _METHODS: dict[str, dict[str, Any]] = {
     "full": {"peft": {"method": "none"}, "model": {"dtype": "bfloat16"}},
     "LoRA": {"model": {"dtype": "bfloat16"}},
@@ -75,42 +90,40 @@ class Row:
     remark: str = ""
 
 
-def cases() -> Iterator[Case]:
-    """Models from small to large, each in several ways."""
-    for model in _MODELS:
-        small = model.startswith("SmolLM2")
+def cases(models: Sequence[str]) -> Iterator[Case]:
+    """The models in their order, each in several ways; small ones with their activations kept."""
+    for model in models:
+        size = find_entry(model).parameters  # type: ignore[union-attr]
+        small = size < _SMALL
         for method in _METHODS:
-            if model == "Llama-3.1-8B" and method == "full":
+            if method == "full" and size > _LARGE:
                 continue
             for length in (512, 2048) if small else (1024, 4096):
                 yield Case(model, method, length, 4 if small else 2, checkpointing=not small)
 
 
-def build_model(folder: Path, shape: tuple[Any, ...]) -> None:
-    """A random Llama of that shape in bfloat16, with a tokenizer of one letter a token."""
+def configuration(model: str) -> dict[str, Any]:
+    """The model's configuration in the offline model list.
+
+    Raises:
+        SystemExit: it is not there.
+    """
+    entry = find_entry(model)
+    if entry is None or "llm-sft" not in entry.tasks:
+        raise SystemExit(f"{model} is no language model of the list; see: luthier models")
+    return dict(entry.config)
+
+
+def build_model(folder: Path, values: dict[str, Any]) -> None:
+    """A model of random weights in bfloat16, with a tokenizer of one letter a token."""
     import torch
     from tokenizers import Tokenizer
     from tokenizers.models import BPE
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-    hidden, intermediate, layers, heads, key_heads, vocabulary, tied = shape
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=hidden,
-        intermediate_size=intermediate,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=key_heads,
-        max_position_embeddings=8192,
-        tie_word_embeddings=tied,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=0,
-        dtype="bfloat16",
-    )
-    torch.set_default_dtype(torch.bfloat16)
-    LlamaForCausalLM(config).save_pretrained(folder)
-    torch.set_default_dtype(torch.float32)
+    tokens = {"bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0}
+    config = AutoConfig.for_model(**{**values, **tokens, "dtype": "bfloat16"})
+    AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
     letters = {"<|end|>": 0, "a": 1, " ": 2}
     tokenizer = Tokenizer(BPE(letters, merges=[], unk_token="a"))
     PreTrainedTokenizerFast(
@@ -235,34 +248,43 @@ def _machine(device: str) -> str:
 
 def main() -> int:
     """Measure everything; nothing when there is no GPU."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cpu", action="store_true", help="two tiny runs on the CPU")
-    parser.add_argument("--output", type=Path, help=f"the page; silent: {_PAGE}, with --cpu none")
-    given = parser.parse_args()
+    given = _given()
     import torch
 
-    if not given.cpu and not torch.cuda.is_available():
-        print("Skipped: there is no CUDA GPU here; --cpu shows that the loop works.")
+    if given.device == "cuda" and not torch.cuda.is_available():
+        print("Skipped: there is no CUDA GPU here; --device cpu --rows 2 shows that it works.")
         return 0
-    device = "cpu" if given.cpu else "cuda"
-    shapes = _TINY if given.cpu else _MODELS
-    chosen = [Case("tiny", method, 64, 2, False) for method in ("full", "LoRA")]
+    if given.device == "cpu":
+        known = {"tiny": _TINY}
+        chosen = [Case("tiny", method, 64, 2, checkpointing=False) for method in ("full", "LoRA")]
+    else:
+        known = {model: configuration(model) for model in given.models}
+        chosen = list(cases(given.models))
+    output = given.output or (_PAGE if given.device == "cuda" else None)
     rows: list[Row] = []
-    machine = _machine(device)
-    output = given.output or (None if given.cpu else _PAGE)
+    machine = _machine(given.device)
     with tempfile.TemporaryDirectory() as place:
-        for case in chosen if given.cpu else cases():
+        for case in chosen[: given.rows]:
             model = Path(place) / case.model
             if not model.exists():
                 # One model at a time: the larger ones fill a disk.
-                for other in shapes:
+                for other in known:
                     shutil.rmtree(Path(place) / other, ignore_errors=True)
-                build_model(model, shapes[case.model])
-            rows.append(measure(case, model, Path(place), device))
+                build_model(model, known[case.model])
+            rows.append(measure(case, model, Path(place), given.device))
             print(page(rows[-1:], machine).splitlines()[-1], flush=True)
             if output is not None:
                 output.write_text(page(rows, machine), encoding="utf-8")
     return 0
+
+
+def _given() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--models", nargs="+", default=_MODELS, help="of the model list")
+    parser.add_argument("--rows", type=int, help="of the table; silent: all of them")
+    parser.add_argument("--output", type=Path, help=f"the page; silent: {_PAGE}, of a CPU none")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -261,6 +261,43 @@ def test_no_way_in_is_told(
         opened(sshd.target)
 
 
+def test_a_key_that_cannot_be_read_hides_no_other(
+    sshd: SshServer, person: Path, opened: Callable[..., Connection]
+) -> None:
+    bad = person / ".ssh" / "id_rsa"
+    bad.write_text("this is no key")
+    assert said(opened(sshd.target), "echo in") == "in"
+    (person / ".ssh" / "id_ed25519").unlink()
+    with pytest.raises(HostError, match=r"id_rsa \(which cannot be used: "):
+        opened(sshd.target)
+
+
+def test_what_is_wrong_on_the_way_is_told(person: Path, opened: Callable[..., Connection]) -> None:
+    (person / ".ssh" / "config").write_text(
+        "Host gone\n ProxyCommand echo No way to %h. >&2; exit 3\n"
+        "Host silent\n ProxyCommand false\n"
+        "Host büro\n HostName a..b\n"
+    )
+    with pytest.raises(HostUnreachableError, match=r"ended: No way to gone\. Mend"):
+        opened("gone")
+    with pytest.raises(HostUnreachableError, match="its ProxyCommand ended: it said nothing"):
+        opened("silent")
+    with pytest.raises(HostUnreachableError, match="cannot be reached: its name cannot be one"):
+        opened("büro")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            taken, _ = listener.accept()
+            with taken:
+                taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(HostUnreachableError, match="does not speak SSH"):
+            opened(f"127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -268,6 +305,7 @@ def test_no_way_in_is_told(
         ("me@box:2222", "me@box:2222"),
         ("me@[::1]:22", "me@[::1]:22"),
         ("fe80::1%eth0", "fe80::1%eth0"),
+        ("me@büro", "me@büro"),
     ],
 )
 def test_targets(text: str, shown: str) -> None:

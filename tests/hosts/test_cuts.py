@@ -178,6 +178,25 @@ def test_laptop_asleep_until_the_run_has_ended(
 
 
 @pytest.mark.slow
+def test_laptop_asleep_until_the_host_has_given_it_up(
+    far: Far, workshop: Any, wait: Callable[..., Any]
+) -> None:
+    agent, gate = far.agent, workshop.file("go")
+    run = agent.client.submit(
+        workshop.spec({"steps": 60, "hold": {"30": str(gate)}}, launch=ON_FAR)
+    )
+    agent.reached(run.id, 5)
+    os.kill(agent.process.pid, signal.SIGSTOP)
+    # Its connection is there, but nobody says a word; the far end leaves by itself.
+    wait(lambda: far_ends(far), lambda pids: not pids, 120)
+    gate.touch()
+    os.kill(agent.process.pid, signal.SIGCONT)
+    done = agent.ended(run.id)
+    assert (done.state, len(done.attempts)) == (RunState.SUCCEEDED, 1)
+    whole(far, run.id, 60)
+
+
+@pytest.mark.slow
 def test_agent_killed_while_the_link_is_down(
     distant: Far, cable: Cable, workshop: Any, wait: Callable[..., Any]
 ) -> None:

@@ -158,6 +158,13 @@ def test_account_without_a_shell_is_told(
         host.link.ready()
 
 
+def test_folder_that_cannot_be_made_is_told(sshd: SshServer, known: Callable[..., SshHost]) -> None:
+    host = known(sshd, helper=sys.executable, folder="/proc/ours")
+    (check,) = check_host(host, hub=False)
+    assert "/proc/ours: No such file or directory." in check.found
+    assert "--folder PATH" in check.remedy
+
+
 def test_host_without_python_is_told(
     another: Callable[..., SshServer], known: Callable[..., SshHost]
 ) -> None:
@@ -239,6 +246,31 @@ def test_accelerators_of_every_maker() -> None:
     assert (devices[0].memory_total, devices[0].utilisation) == (206141652992, 7.0)
     assert problems == ["nvidia-smi failed: NVIDIA-SMI has failed: no driver."]
     assert parse_accelerators({}) == ([], [])
+
+
+def test_cards_there_are_seen_through_their_tool(
+    another: Callable[..., SshServer], known: Callable[..., SshHost], tmp_path: Path
+) -> None:
+    tool = tmp_path / "tools" / "qaic-util"
+    tool.parent.mkdir()
+    recorded = Path(__file__).parent.parent / "fixtures" / "qaic" / "ultra.txt"
+    tool.write_text(f'#!/bin/sh\n[ "$*" = -q ] && cat {recorded}\n')
+    tool.chmod(0o755)
+    extra = f'ForceCommand PATH={tool.parent}:$PATH; export PATH; eval "$SSH_ORIGINAL_COMMAND"\n'
+    host = known(another("cards", extra=extra), helper=sys.executable)
+    checks = [check for check in check_host(host, hub=False) if check.name == "accelerators"]
+    assert [check.found.split()[0] for check in checks] == [f"qaic:{number}" for number in range(4)]
+    assert "of 29.9 GiB free" in checks[0].found
+    assert {device.id for device in host.devices()} == {"cpu", *(f"qaic:{i}" for i in range(4))}
+    tool.write_text("#!/bin/sh\necho Failed to open the device. >&2; exit 1\n")
+    (bare,) = [
+        check
+        for check in check_host(host, hub=False)
+        if check.level == "yellow" and check.name == "accelerators"
+    ]
+    assert bare.found == (
+        "qaic-util -q failed: Failed to open the device. Its user must be in the group qaic."
+    )
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from .conftest import Far, a_person, a_server, an_agent
 from .servers import SshServer
 
 ON_FAR = {"host": "far"}
+TOKEN = "hf_thisMustNotBeFoundAnywhere"
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +28,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Far, Path
     with (
         a_person(folder / "person") as person,
         a_server(folder / "sshd", person) as server,
-        an_agent(folder, server, cpu_slots=1) as far,
+        pytest.MonkeyPatch.context() as patch,
     ):
-        yield far, person
+        patch.setenv("HF_TOKEN", TOKEN)
+        with an_agent(folder, server, cpu_slots=1) as far:
+            patch.delenv("HF_TOKEN")
+            yield far, person
 
 
 @pytest.fixture
@@ -139,6 +144,32 @@ def test_unknown_host_and_host_without_python(real_agent: Any, workshop: Any, fa
     failed = real_agent.ended(run.id)
     assert failed.state is RunState.FAILED
     assert "luthier host setup bare" in failed.hint or "luthier host setup bare" in failed.reason
+
+
+def test_the_token_goes_only_where_the_spec_sends_it(
+    far: Far, real_agent: Any, workshop: Any
+) -> None:
+    client, gate = real_agent.client, workshop.file("go")
+    for sent in (True, False):
+        launch = {**ON_FAR, "send_hub_token": sent}
+        run = client.submit(workshop.spec({"steps": 3, "hold": {"2": str(gate)}}, launch=launch))
+        real_agent.reached(run.id, 2)
+        processes = marked_processes(f"{run.id}/1")
+        assert processes
+        for process in processes:
+            known = (
+                f"HF_TOKEN={TOKEN}".encode() in Path(f"/proc/{process.pid}/environ").read_bytes()
+            )
+            assert known is sent
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                assert TOKEN.encode() not in path.read_bytes()
+        client.stop(run.id, now=True)
+        real_agent.ended(run.id)
+    for top in (far.folder, real_agent.home.path):
+        for path in top.rglob("*"):
+            if path.is_file():
+                assert TOKEN.encode() not in path.read_bytes(), path
 
 
 def test_more_files_are_fetched_on_demand(far: Far, real_agent: Any, workshop: Any) -> None:

@@ -16,4 +16,4 @@ def run_card(folder: Path) -> str:
     said = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(said):
         exec(compile(code, "README.md", "exec"), {"__name__": "card"})
-    return said.getvalue().strip()
+    return said.getvalue()

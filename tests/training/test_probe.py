@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -179,6 +181,47 @@ def test_the_longest_rows_are_found(lengths: list[int], size: int, shuffled: boo
     assert len(chosen) == len(set(chosen)) == min(size, len(lengths))
     found = sorted((len(rows[number]["input_ids"]) for number in chosen), reverse=True)
     assert found == sorted(lengths, reverse=True)[:size]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), min_size=1, max_size=12),
+    st.integers(1, 4),
+)
+def test_no_batch_of_pictures_is_larger(sizes: list[tuple[int, int]], rows: int) -> None:
+    def padded(numbers: tuple[int, ...]) -> int:
+        return max(sizes[n][0] for n in numbers) * max(sizes[n][1] for n in numbers)
+
+    rows = min(rows, len(sizes))
+    chosen = probe.largest_pictures(sizes, rows)
+    assert len(set(chosen)) == len(chosen) == rows
+    every = itertools.combinations(range(len(sizes)), min(2, rows))
+    assert padded(tuple(chosen)) == max(map(padded, every))
+
+
+@pytest.mark.parametrize(
+    ("picture", "seen"),
+    [((640, 480), (1066, 800)), ((100, 300), (444, 1333)), ((9, 9), (800, 800))],
+)
+def test_pictures_are_compared_as_a_detector_sees_them(
+    picture: tuple[int, int], seen: tuple[int, int]
+) -> None:
+    processor = SimpleNamespace(size={"shortest_edge": 800, "longest_edge": 1333})
+    found = probe.seen_size(picture, processor)
+    assert max(abs(a - b) for a, b in zip(found, seen, strict=True)) <= 1
+    assert probe.seen_size(picture, SimpleNamespace(size={"height": 64, "width": 64})) == picture
+
+
+def test_the_row_with_the_most_pictures_is_in_the_batch() -> None:
+    class Talks:
+        def prompt_length(self, values: Any) -> int:
+            return sum(picture.size[0] for picture in values["pictures"])
+
+    small, large = SimpleNamespace(size=(8, 8)), SimpleNamespace(size=(64, 64))
+    rows = [{"pictures": [small]}, {"pictures": [small]}, {"pictures": [large]}]
+    task = SimpleNamespace(talks=Talks(), rows={"train": rows})
+    trainer: Any = SimpleNamespace(_task=task)
+    assert probe._with_most_pictures(trainer, [0, 1]) == [0, 2]
+    assert probe._with_most_pictures(trainer, [2, 0]) == [2, 0]
 
 
 def test_a_process_knows_its_peak() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from luthier.trainers.registry import Task, tasks
 from luthier.trainers.spec.file import load_spec
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("place")]
@@ -62,6 +63,29 @@ async def test_tasks_are_found_by_words(client: Any, opened: Any) -> None:
         await luthier.until(lambda: "llm-sft" in listed())
         await luthier.press("escape")
         await luthier.sees("There are no runs yet")
+
+
+async def test_the_form_of_every_family_opens_and_shows_its_data(client: Any, opened: Any) -> None:
+    families: dict[str, Task] = {}
+    for task in tasks().values():
+        families.setdefault(task.family, task)
+    async with opened() as luthier:
+        await luthier.live()
+        for task in families.values():
+            luthier.app.open_new_run({"data": {"path": str(task.sample)}}, task.id)
+            await luthier.until(lambda task=task: luthier.app.screen.sub_title == task.title)
+            await luthier.sees("changed", "path")
+            assert luthier.form.task is task
+            if not task.default_model:
+                await luthier.sees("memory: there is no estimate for this task")
+                await luthier.press("a")
+                await luthier.told("There is no estimate for this task.")
+                await luthier.go_to("path")
+                await luthier.press("enter")
+                await luthier.sees("ready to train on")
+                await luthier.press("escape")
+            luthier.app.open_runs()
+            await luthier.sees("There are no runs yet")
 
 
 async def test_the_form_as_it_was_left_comes_back(client: Any, opened: Any) -> None:

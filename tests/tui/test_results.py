@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from luthier.tui.screens.run import RunScreen
 from luthier.tui.widgets.report_pane import ReportPane
@@ -65,3 +67,29 @@ async def test_wide_reports_are_read_and_the_result_is_for_trying(curves: Any, o
         await luthier.press("ctrl+p")
         await luthier.type("try")
         await luthier.sees("Try it (t)", "Try kinds")
+
+
+async def test_a_table_has_a_field_for_each_column(curves: Any, opened: Any) -> None:
+    run = curves.submit("grades", steps=2, like={"task": "tabular-classification", "model": {}})
+    curves.agent.ended(run)
+    rows = [{f"column {n}": None if n == 1 else n * row for n in range(30)} for row in (1, 2)]
+    preflight = curves.agent.home.run(run).preflight
+    async with opened(size=(80, 24)) as luthier:
+        await luthier.live()
+        luthier.app.open_chat([run])
+        await luthier.sees("The columns are not known here")
+        await luthier.press("enter")
+        await luthier.press("escape")
+        await luthier.sees("✓ grades")
+        preflight.write_text(json.dumps({"sample_inputs": [{"features": row} for row in rows]}))
+        luthier.app.open_chat([run])
+        await luthier.sees("column 0", "column 2")
+        screen = luthier.app.screen
+        await luthier.until(lambda: screen.values["column 29"] == "29")
+        assert screen.values["column 1"] == ""
+        assert isinstance(luthier.app.focused, Input)
+        await luthier.press("ctrl+n")
+        await luthier.until(lambda: screen.values["column 29"] == "58")
+        # The fields that do not fit are reached too.
+        await luthier.press(*["tab"] * 29)
+        await luthier.sees("column 29", "58")

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from luthier.presets import Library, find_preset
-from luthier.presets.auto import Host, KnownModel, Tools, nearest, solve
+from luthier.presets.auto import Host, KnownModel, Tools, alternatives, nearest, solve
 from luthier.presets.auto.problem import Choice, Problem
 from luthier.presets.auto.search import search, smallest
+from luthier.presets.catalog import models
 from luthier.presets.memory import GIB, Correction, DeviceFacts, Lengths, ModelShape
 from luthier.presets.memory.architectures import shape_of_config
 from luthier.trainers.errors import LuthierError
+from luthier.trainers.registry import find_task, tasks
 from luthier.trainers.spec import GradientSpec
 from luthier.trainers.spec.file import build_spec
 
@@ -331,3 +333,46 @@ def test_every_llm_preset_can_be_fitted() -> None:
 def test_unknown_memory_is_asked_for() -> None:
     with pytest.raises(LuthierError, match="--memory"):
         solve(spec_of(), shape_of("1b"), DeviceFacts("cuda", "unknown card"))
+
+
+# Every task
+
+GRADIENT = [task.id for task in tasks().values() if issubclass(task.spec, GradientSpec)]
+
+
+@pytest.mark.parametrize("task", GRADIENT)
+def test_what_auto_chooses_is_a_spec_of_the_task(task: str) -> None:
+    entries = [entry for entry in models() if task in entry.tasks]
+    sizes = sorted(entries, key=lambda entry: entry.parameters or 0)
+    for entry in (sizes[0], sizes[-1]):
+        shape = shape_of_config(entry.config, entry.id)
+        values: dict[str, Any] = {
+            "task": task,
+            "model": {"name_or_path": entry.id},
+            "data": {"path": "rows.jsonl"},
+        }
+        if task == "llm-distill":
+            values["training"] = {"teacher_model_name_or_path": entry.id}
+        for method, gigabytes in product(("none", "lora"), (1, *CARDS)):
+            spec = build_spec({**values, "peft": {"method": method}})
+            found = solve(spec, shape, card(gigabytes))
+            kept = build_spec(found.spec.model_dump(mode="json"))
+            assert isinstance(kept, GradientSpec)
+            if find_task(task).family == "image":
+                assert not kept.model.load_in_4bit
+            for each in alternatives(kept, shape, card(gigabytes)):
+                _built(kept, each.settings)
+
+
+def _built(spec: GradientSpec, sections: Any) -> None:
+    """As a person does who takes an alternative. Raises SpecError."""
+    changed = spec.model_dump(mode="json")
+    for section, values in sections.items():
+        changed[section] = {**changed[section], **values}
+    build_spec(changed)
+
+
+def test_pictures_are_not_trained_in_four_bits() -> None:
+    values = {"model": {"name_or_path": "m", "load_in_4bit": True}, "data": {"path": "d"}}
+    with pytest.raises(LuthierError, match="cannot be quantised"):
+        build_spec({**values, "task": "image-classification", "peft": {"method": "lora"}})

@@ -245,3 +245,85 @@ def test_every_listed_model_can_be_estimated(entry: ModelEntry) -> None:
             found = estimate(replace(work, method=method), shape, device)
             assert found.part("weights") > shape.parameters
             assert found.total < 60 * shape.parameters + 4 * GIB
+
+
+# Parts of models that see, and losses that take a batch in pieces
+
+PARTS = ("language", "projector", "vision")
+SEEING = [entry for entry in models() if "vlm-vqa" in entry.tasks]
+EMBEDDING = [entry for entry in models() if "st-pair" in entry.tasks]
+
+
+@given(
+    st.sampled_from(SEEING),
+    st.sets(st.sampled_from(PARTS), min_size=1),
+    st.sampled_from(["none", "lora", "dora"]),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=100)
+def test_more_parts_never_take_less(
+    entry: ModelEntry, parts: set[str], method: str, recompute: bool
+) -> None:
+    shape = shape_of_config(entry.config, entry.id)
+    work = Workload(
+        task="vlm-vqa", method=method, batch=2, length=2048, checkpointing=recompute,
+        parts=tuple(sorted(parts)),
+    )  # fmt: skip
+    some = estimate(work, shape, GPU)
+    more = estimate(replace(work, parts=PARTS), shape, GPU)
+    # Parts of the bill are rounded one by one.
+    assert some.tensors <= more.tensors + len(more.parts)
+    everything = estimate(replace(work, parts=()), shape, GPU)
+    assert everything.tensors == more.tensors
+
+
+@pytest.mark.parametrize("entry", SEEING, ids=lambda entry: entry.id)
+def test_what_is_not_trained_has_no_optimizer(entry: ModelEntry) -> None:
+    shape = shape_of_config(entry.config, entry.id)
+
+    def states(*parts: str) -> int:
+        work = Workload(task="vlm-vqa", method="none", length=2048, parts=parts)
+        return estimate(work, shape, GPU).part("optimizer")
+
+    each = [states(part) for part in PARTS]
+    assert all(0 < one < states(*PARTS) for one in each)
+    assert sum(each) == pytest.approx(states(*PARTS), rel=0.01)
+
+
+@given(
+    st.sampled_from(EMBEDDING),
+    st.integers(1, 512),
+    st.integers(1, 64),
+    st.booleans(),
+    st.sampled_from(["none", "lora"]),
+)
+@settings(deadline=None, max_examples=100)
+def test_the_cached_loss_holds_a_piece_of_the_batch(
+    entry: ModelEntry, batch: int, chunk: int, recompute: bool, method: str
+) -> None:
+    shape = shape_of_config(entry.config, entry.id)
+    plain = Workload(
+        task="st-pair", method=method, batch=batch, copies=2, length=128, checkpointing=recompute
+    )
+    cached = replace(plain, chunk=chunk)
+    # Gradients of earlier pieces stay, as they do where passes are accumulated.
+    most = estimate(replace(plain, accumulation=2), shape, GPU).tensors
+    held = estimate(cached, shape, GPU).tensors
+    assert held <= most + 8
+    assert held <= estimate(replace(cached, chunk=2 * chunk), shape, GPU).tensors + 8
+    if batch > chunk:
+        twice = estimate(replace(cached, batch=2 * batch), shape, GPU).tensors
+        # All that grows is the table of similarities.
+        assert twice - held <= 4 * 3 * 4 * chunk * batch
+
+
+def test_the_cached_loss_is_read_from_the_spec() -> None:
+    values = {
+        "task": "st-pair",
+        "model": {"name_or_path": EMBEDDING[0].id},
+        "data": {"path": "rows.jsonl"},
+        "training": {"loss": "cached-multiple-negatives-ranking", "mini_batch_size": 16},
+    }
+    shape = model_shape(EMBEDDING[0].id)
+    work = Workload.of(build_spec(values), shape, GPU)  # type: ignore[arg-type]
+    assert (work.chunk, work.sequences) == (16, min(16, work.batch))

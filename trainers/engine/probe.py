@@ -38,6 +38,8 @@ _BYTES = {
     "ademamix": 12,
     "ademamix_8bit": 3,
 }
+# A limit beyond it counts pixels and not those of a side.
+_MOST_SIDE = 1 << 16
 _STATES = {"adamw_torch": 2, "adamw_torch_fused": 2, "rmsprop": 1, "adagrad": 1}
 
 
@@ -119,18 +121,83 @@ def _try(job: Job[Any], trainer: RunTrainer, meter: Meter) -> MemoryEvent:
 
 
 def longest_batch(trainer: RunTrainer) -> dict[str, Any]:
-    """A batch of the training rows with the most tokens."""
+    """A batch of the training rows with the most tokens, or the largest pictures."""
     dataset, size = trainer.train_dataset, trainer.args.per_device_train_batch_size
     collate = trainer.data_collator
     if isinstance(dataset, datasets.Dataset):
-        chosen = longest_rows(dataset, size)
+        chosen: Sequence[int] = _with_most_pictures(trainer, longest_rows(dataset, size))
         dataset = trainer._remove_unused_columns(dataset)
     else:
-        chosen = range(min(size, len(dataset)))
+        chosen = _largest(trainer, size)
         collate = trainer._get_collator_with_removed_columns(collate)
     rows = [dataset[int(number)] for number in chosen]
     batch: dict[str, Any] = dict(collate(rows))
     return batch
+
+
+def _largest(trainer: RunTrainer, size: int) -> Sequence[int]:
+    """Rows with the largest pictures; the first ones of rows without."""
+    dataset = trainer.train_dataset
+    pictures = [record.values.get("image") for record in getattr(dataset, "records", ())]
+    if not pictures or None in pictures:
+        return range(min(size, len(dataset)))
+    processor = trainer.processing_class
+    return largest_pictures([seen_size(each.size, processor) for each in pictures], size)
+
+
+def largest_pictures(sizes: Sequence[tuple[int, int]], size: int) -> list[int]:
+    """Numbers of the rows whose pictures make the largest batch.
+
+    The pictures of a batch are padded to the widest and the highest of them.
+
+    Args:
+        sizes: width and height of each row's picture as the model sees it.
+        size: rows of the batch.
+    """
+    numbers = range(len(sizes))
+    by_pixels = sorted(numbers, key=lambda n: -sizes[n][0] * sizes[n][1])
+    if size < 2:
+        return by_pixels[:size]
+    widest = max(numbers, key=lambda n: sizes[n])
+    highest = max(numbers, key=lambda n: (sizes[n][1], sizes[n][0]))
+    return list(dict.fromkeys([widest, highest, *by_pixels]))[:size]
+
+
+def seen_size(picture: tuple[int, int], processor: Any) -> tuple[int, int]:
+    """Width and height that a processor which keeps proportions gives a picture.
+
+    Others make all pictures equally large, and any order of them will do.
+    """
+    limits = dict(getattr(processor, "size", None) or {})
+    shortest, longest = limits.get("shortest_edge"), limits.get("longest_edge")
+    if not shortest or not longest or longest > _MOST_SIDE:
+        return picture
+    scale = min(shortest / min(picture), longest / max(picture))
+    return round(picture[0] * scale), round(picture[1] * scale)
+
+
+def _with_most_pictures(trainer: RunTrainer, chosen: Sequence[int]) -> list[int]:
+    """The rows with the last one replaced by that whose pictures have the most places.
+
+    Rows of a batch are padded to the pictures of that row, however few words it has.
+    """
+    task = getattr(trainer, "_task", None)
+    talks, rows = getattr(task, "talks", None), getattr(task, "rows", {}).get("train")
+    if talks is None or not rows:
+        return list(chosen)
+    places: dict[tuple[tuple[int, int], ...], int] = {}
+    for row in rows:
+        sizes = _sizes(row)
+        if sizes not in places:
+            places[sizes] = talks.prompt_length({"question": "", "pictures": row["pictures"]})
+    most = max(places, key=lambda sizes: places[sizes])
+    if any(_sizes(rows[number]) == most for number in chosen):
+        return list(chosen)
+    return [*chosen[:-1], next(n for n, row in enumerate(rows) if _sizes(row) == most)]
+
+
+def _sizes(row: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+    return tuple(picture.size for picture in row["pictures"])
 
 
 def longest_rows(dataset: datasets.Dataset, size: int) -> Sequence[int]:

@@ -6,7 +6,8 @@ choose by device, and memory depends on it, the choice of the device is put in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -24,6 +25,7 @@ from .report import DeviceKind
 # PyTorch's CUDACachingAllocator.cpp (kMinBlockSize) and c10/core/alignment.h.
 BLOCKS = {"cuda": 512, "qaic": 512, "cpu": 64}
 
+_CHUNKS = "sentence_transformers.base.losses.gradcache"
 _FLASH_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
 
@@ -61,6 +63,8 @@ def emulated(device: DeviceKind, *, unequal: bool) -> Iterator[None]:
         # A fake mask counts as one that hides something; one without effect is left away.
         stack.enter_context(patch("transformers.masking_utils.is_tracing", lambda *_: unequal))
         stack.enter_context(detection())
+        if _CHUNKS in sys.modules:
+            stack.enter_context(patch.object(sys.modules[_CHUNKS], "_create_minibatch", _chunk))
         if device != "cpu":
             for target, name, stand_in in _STAND_INS:
                 stack.enter_context(patch.object(target, name, stand_in))
@@ -68,6 +72,14 @@ def emulated(device: DeviceKind, *, unequal: bool) -> Iterator[None]:
             for name, function in _TRITON.items():
                 stack.enter_context(patch.object(chunked_logprob, name, function))
         yield
+
+
+def _chunk(features: Mapping[str, Any], begin: int, end: int) -> dict[str, Any]:
+    """Rows of a batch; sentence transformers would look where the longest of them ends."""
+    return {
+        name: value[begin:end] if isinstance(value, torch.Tensor) else value
+        for name, value in features.items()
+    }
 
 
 def _dropout(

@@ -126,7 +126,8 @@ def _gather_state(trainer: RunTrainer, ledger: Ledger) -> None:
 
 
 def _name_weights(ledger: Ledger, model: nn.Module) -> None:
-    adapted = hasattr(model, "peft_config")
+    # A sentence transformer holds its adapted model inside.
+    adapted = any(hasattr(module, "peft_config") for module in model.modules())
     for parameter in model.parameters():
         ledger.name(parameter, "adapter" if adapted and parameter.requires_grad else "weights")
     for tensor in (*model.buffers(), *constants(model)):

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from .adapter_section import WholeOrLoraSection
 from .data_section import DataSection, WeightedDataSection
+from .image_sections import ImageTrainingSection
 from .parameter import conflict, parameter
 from .run_spec import GradientSpec
 
@@ -22,6 +23,10 @@ class ColumnSpec(GradientSpec):
             raise conflict("model.chat_template", f"{self.task} has no chats; leave it out")
         if self.model.use_cache:
             raise conflict("model.use_cache", f"{self.task} does not train on generated text")
+        for key in ("load_in_4bit", "load_in_8bit"):
+            if getattr(self.model, key) and isinstance(self.training, ImageTrainingSection):
+                text = "the head of a model of pictures cannot be quantised; leave it out"
+                raise conflict(f"model.{key}", text)
         return self
 
 

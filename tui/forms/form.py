@@ -74,6 +74,14 @@ class Form:
         """What holds now."""
         return self._own[key] if key in self._own else self.base(key)
 
+    def has(self, key: str) -> bool:
+        """Whether the task has that setting."""
+        return key in self._by_key
+
+    def value_if_any(self, key: str) -> Any:
+        """What holds now; None for a setting that the task does not have."""
+        return self.value(key) if self.has(key) else None
+
     def base(self, key: str) -> Any:
         """What holds unless the person says something else."""
         return self._preset[key] if key in self._preset else self._by_key[key].default

@@ -143,7 +143,7 @@ class DataScreen(PickerScreen):
         else:
             self._report, self._note = report, ""
         self._show_report()
-        model = self._given.value("model.name_or_path")
+        model = self._given.value_if_any("model.name_or_path")
         if look.model is None and not report.problems:
             if model and _is_here(model):
                 self._look(model=model)
@@ -172,7 +172,7 @@ class DataScreen(PickerScreen):
 
     def action_again(self) -> None:
         """Read the rows anew, with the model's tokenizer when one is chosen."""
-        self._look(model=self._given.value("model.name_or_path"))
+        self._look(model=self._given.value_if_any("model.name_or_path"))
 
     def _cancel(self) -> None:
         if self._inspection is not None:

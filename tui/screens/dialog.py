@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
@@ -66,6 +66,11 @@ class Dialog(ModalScreen[_Answer | None], Generic[_Answer]):
     def body(self) -> Iterable[Widget]:
         """The widgets below the title."""
         return ()
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What keys are called here, by id, where that is not what the table says."""
+        return {}
 
     def action_close(self) -> None:
         """Close without an answer."""

@@ -51,6 +51,11 @@ class MetricPicker(Dialog[list[str]]):
             _COLUMNS, self._cell, marks=True, mark=glyphs.mark, ellipsis=glyphs.ellipsis
         )
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Enter draws what is marked."""
+        return {"list.select": "draw"}
+
     def on_mount(self) -> None:
         """Mark what is drawn."""
         table = self.query_one(LineTable)

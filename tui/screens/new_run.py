@@ -144,7 +144,7 @@ class NewRunScreen(FormMemory):
             self._browse()
             return
         unknown = form.fill(values or {})
-        if form.value(_MODEL) is None:
+        if form.has(_MODEL) and form.value(_MODEL) is None:
             form.set(_MODEL, form.task.default_model)
         if unknown:
             self.notify(f"Left out, since {task} has no such setting: {', '.join(unknown)}.")

@@ -58,9 +58,7 @@ class FormMemory(FormDialogs):
         values = estimable(self.form)
         if values is None:
             self._estimated = None
-            waiting = self.form.value("model.name_or_path") is None
-            what = "choose a model" if waiting else "mend what is wrong"
-            self.memory_bar.say(f"memory: {what} to see what it takes")
+            self.memory_bar.say(f"memory: {self._why_no_estimate()}")
             return
         if values == self._estimated:
             return
@@ -72,6 +70,16 @@ class FormMemory(FormDialogs):
             self._show_estimate,
             failed=self._no_estimate,
         )
+
+    def _why_no_estimate(self) -> str:
+        if not self.form.has("model.name_or_path"):
+            return "there is no estimate for this task"
+        waiting = self.form.value("model.name_or_path") is None
+        return f"{'choose a model' if waiting else 'mend what is wrong'} to see what it takes"
+
+    def _say_why_not(self) -> None:
+        why = self._why_no_estimate()
+        self.notify(f"{why[:1].upper()}{why[1:]}.", severity="warning")
 
     def _show_estimate(self, reply: EstimateReply) -> None:
         self.memory_bar.show(reply, self.luthier.keys_of("memory.auto"))
@@ -93,7 +101,7 @@ class FormMemory(FormDialogs):
         """Ask Auto what fits, and show its reasons."""
         values = estimable(self.form)
         if values is None:
-            self.notify("Mend what is wrong first, and choose a model.", severity="warning")
+            self._say_why_not()
             return
         self.ask(
             lambda client: client.fit(values, source="form"),
@@ -120,7 +128,7 @@ class FormMemory(FormDialogs):
         """Measure how long the rows of the data are, for a closer estimate."""
         values = estimable(self.form)
         if values is None or self.form.value("data.path") is None:
-            self.notify("Choose a model and data first.", severity="warning")
+            self._say_why_not() if values is None else self.notify("Choose the data first.")
             return
         self.ask(
             lambda client: client.estimate(values, source="form", data="measure"),

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from luthier.trainers.registry import Inputs, find_task
 
@@ -38,21 +39,29 @@ class TryScreen(LuthierScreen):
         self.inputs = find_task(task).inputs or Inputs(("text",))
         self._examples: Iterator[dict[str, str]] = iter(())
         self._said: list[Line] = []
+        self._fields: dict[str, Input] = {}
 
     def body(self) -> Iterable[Widget]:
         """The fields, and what was said."""
-        for role in (*self.inputs.roles, *self.inputs.optional):
-            yield Input(placeholder=self._placeholder(role), id=f"try-{role}", compact=True)
+        with VerticalScroll(id="fields", can_focus=False):
+            yield from self._rows((*self.inputs.roles, *self.inputs.optional))
         yield TextPane(empty="write something and press enter", id="said")
+
+    def _rows(self, names: Iterable[str]) -> Iterator[Widget]:
+        """A field for each part of an input, beside its name."""
+        for name in names:
+            field = Input(placeholder=self._placeholder(name), compact=True)
+            self._fields[name] = field
+            yield Horizontal(Static(name, classes="role", markup=False), field)
 
     def _placeholder(self, role: str) -> str:
         if self.inputs.kind == "image" and role == self.inputs.roles[0]:
-            return f"{role}: path of a picture, a folder or a table"
-        return role if role in self.inputs.roles else f"{role} (may be left out)"
+            return "path of a picture, a folder or a table"
+        return "" if role in self.inputs.roles else "may be left out"
 
     def on_mount(self) -> None:
         """The first field gets the keys; the run's own data gives something to try."""
-        self.query(Input).first().focus()
+        self._focus_first()
         run_id, inputs = self.run_id, self.inputs
         self.ask(lambda client: examples(client, run_id, inputs), self._know)
 
@@ -64,10 +73,22 @@ class TryScreen(LuthierScreen):
     @property
     def values(self) -> dict[str, str]:
         """What the fields hold, by role."""
-        return {str(field.id).removeprefix("try-"): field.value for field in self.query(Input)}
+        return {name: field.value for name, field in self._fields.items()}
+
+    def _focus_first(self) -> None:
+        for field in [*self._fields.values()][:1]:
+            field.focus()
 
     def _know(self, found: list[dict[str, str]]) -> None:
         self._examples = cycle(found)
+        if not self.inputs.roles:
+            # Which columns there are, only the run's own data says.
+            columns = dict.fromkeys(name for row in found for name in row)
+            self.query_one("#fields").mount(*self._rows(columns))
+            self._focus_first()
+            if not columns:
+                words = f"The columns are not known here. Use: luthier predict {self.run_id} TABLE"
+                self.query_one("#said", TextPane).show([([], [(words, "warning")])])
         if not any(self.values.values()):
             self.action_example()
 
@@ -75,8 +96,8 @@ class TryScreen(LuthierScreen):
         """Put the next row of the run's own data into the fields."""
         row = next(self._examples, None)
         if row is not None:
-            for field in self.query(Input):
-                field.value = row.get(str(field.id).removeprefix("try-"), "")
+            for name, field in self._fields.items():
+                field.value = row.get(name, "")
 
     @on(Input.Submitted)
     def _submitted(self) -> None:

@@ -82,7 +82,7 @@ class KeyLine(Widget):
 
     def _line(self) -> Text:
         app = cast("LuthierApp", self.app)
-        entries = chosen(self.screen.active_bindings, app.front.labels if app.front else None)
+        entries = chosen(self.screen.active_bindings, getattr(self.screen, "labels", None))
         shown = [(key, app.key_name(key), label) for key, label, _ in entries]
         widths = [len(name) + len(label) + 3 for _, name, label in shown]
         width = self.size.width

@@ -75,11 +75,11 @@ def show_task(here: Invocation, task: Task, *, every: bool) -> None:
 
 def show_presets(here: Invocation, presets: Sequence[Preset]) -> None:
     """A table of the presets."""
-    table = plain_table("preset", "title", "what it is for")
-    used = max((len(preset.name) + len(preset.title) for preset in presets), default=0)
+    table = plain_table("|preset", "what it is for")
+    used = max((len(preset.name) for preset in presets), default=0)
     for preset in presets:
-        what = text.one_line(preset.description, max(20, here.console.width - used - 8))
-        add_row(table, preset.name, preset.title, what)
+        what = text.one_line(preset.purpose, max(20, here.console.width - used - 4))
+        add_row(table, preset.name, what)
     here.console.print(table)
     here.say("All about one with: luthier presets NAME")
 

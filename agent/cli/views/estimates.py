@@ -127,7 +127,8 @@ def _pace(found: FitReply) -> str:
 def _alternatives(here: Invocation, found: EstimateReply, spec: str) -> None:
     table = plain_table("instead", ">memory", "fits", ">pace")
     for each in found.alternatives:
-        pace = f"{each.faster - 1:+.0%}"
+        same = abs(each.faster - 1) < 0.005
+        pace = "the same" if same else f"{each.faster - 1:+.0%}"
         fits = "yes" if each.fits else "no"
         add_row(table, each.title, f"up to {text.size(each.high)}", fits, pace)
     here.console.print(table)

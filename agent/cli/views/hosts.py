@@ -32,8 +32,16 @@ def show(here: Invocation, host: HostInfo) -> None:
         ("link", link(host)),
         ("trouble", host.trouble),
         ("runs", str(host.runs)),
+        ("price", price(host)),
     ]
     here.console.print(facts(pairs))
+
+
+def price(host: HostInfo) -> str:
+    """What it costs; nothing where nobody pays by time."""
+    if host.price_per_hour is None:
+        return ""
+    return f"{host.price_per_hour:g} {host.currency} an hour for each device"
 
 
 def link(host: HostInfo) -> str:

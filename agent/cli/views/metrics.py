@@ -52,7 +52,7 @@ def show(here: Invocation, run: str, chosen: Sequence[SeriesInfo]) -> None:
     for info in chosen:
         points = here.client.points(run, info.name, points=width * 2)
         line = text.sparkline(points.values, width, unicode=here.unicode)
-        cells = [
+        cells: list[str | Text] = [
             info.name,
             text.number(info.last),
             text.number(info.minimum),

@@ -59,7 +59,8 @@ def show_runs(here: Invocation, runs: Sequence[Run]) -> None:
         loss = _loss(run)
         age = text.age(now - run.created_at)
         if narrow:
-            done = text.percent(run.progress.step, run.progress.total)
+            progress = run.progress
+            done = text.percent(progress.step, progress.total) if progress.total else ""
             add_row(table, f"{run.id}\n{run.name}", state, done)
         elif wide:
             curve = _curve(here, run) if index < _CURVES and loss else ""

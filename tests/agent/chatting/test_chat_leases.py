@@ -26,6 +26,7 @@ from luthier.agent.daemon import open_store
 from luthier.agent.hardware.monitor import HardwareMonitor
 from luthier.agent.hardware.nvidia import NvidiaDevices
 from luthier.agent.hosts.hosts import Hosts
+from luthier.agent.launching import end_strays
 from luthier.agent.models import (
     Attempt,
     GenerateRequest,
@@ -149,6 +150,7 @@ async def _walk(stage: _Stage) -> None:
     await chat.settle()
     label = f"chat {chat.id} with one"
     assert (stage.place.given, stage.guests) == ([("cuda:0",)], [label])
+    assert stage.runs.users("local") == {"cuda:0": [label]}
 
     # A run waits for the answer that is being given, and for nothing else.
     long = asyncio.create_task(_said(chat, max_new_tokens=4000))
@@ -197,6 +199,8 @@ def test_a_gpu_is_shared_by_rule(runs: Runs, tmp_path: Path) -> None:
         finally:
             await stage.chats.shutdown()
             await stage.runs.close()
+            for run in stage.runs.runs():
+                end_strays(run.id, 1, grace_seconds=0.1)
             stage.store.close()
 
     asyncio.run(play())

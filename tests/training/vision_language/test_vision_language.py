@@ -218,7 +218,7 @@ def test_chats_with_several_pictures(go: Any, tmp_path: Path) -> None:
     (shown, *_) = json.loads(done.run.preflight.read_text(encoding="utf-8"))["sample_inputs"]
     (answer,) = predictor.predict([shown])
     assert answer["answer"]
-    assert run_card(done.run.adapter) == answer["answer"]
+    assert run_card(done.run.adapter).strip() == answer["answer"]
 
 
 def test_captions_are_measured_and_merged(go: Any, tmp_path: Path) -> None:
@@ -239,8 +239,8 @@ def test_captions_are_measured_and_merged(go: Any, tmp_path: Path) -> None:
     (row, *_) = json.loads(done.run.preflight.read_text(encoding="utf-8"))["sample_inputs"]
     (adapted,) = predictor.predict([row])
     assert adapted["caption"]
-    assert run_card(done.run.adapter) == adapted["caption"]
-    assert run_card(done.run.model) == adapted["caption"]
+    assert run_card(done.run.adapter).strip() == adapted["caption"]
+    assert run_card(done.run.model).strip() == adapted["caption"]
     done.run.adapter.rename(tmp_path / "adapter")
     merged = find_task("vlm-captioning").imported("predict")(done.run, "cpu")
     assert merged.predict([row]) == [adapted]
