@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .axis import Limits
 from .buckets import Bucket, column_of, columns
 from .curve import Curve, Look
@@ -24,7 +26,7 @@ class Gathering:
         self.columns: dict[int, Bucket] = {}
         self.smoothed: dict[int, float] = {}
         self._key: tuple[object, ...] = ()
-        self._versions: tuple[int, ...] = ()
+        self._newest: list[tuple[int, Bucket | None]] = []
         self._buckets: list[tuple[float, Bucket]] = []
 
     def update(self, curve: Curve, visible: Limits, dots: int, look: Look) -> int | None:
@@ -59,17 +61,19 @@ class Gathering:
     ) -> int:
         """How many of the buckets are as they were; 0 when that is not certain."""
         key = (*key, tuple((part, part.revision) for part in curve.parts))
-        versions = tuple(part.version for part in curve.parts)
         before, self._key = self._key, key
-        known, self._versions = self._versions, versions
-        if key != before or not buckets:
+        known, self._newest = self._newest, [(part.version, part.last) for part in curve.parts]
+        if key != before:
             return 0
-        newest = buckets[-1][1].start
-        for part, version, held in zip(curve.parts, versions, known, strict=True):
-            if version != held and part.last is not None and part.last.start < newest:
-                return 0
-        # The last one may have taken in more.
+        # Without a new revision only what was a part's newest bucket may have taken in more.
+        changed = min(
+            (last.start for (version, last), part in zip(known, curve.parts, strict=True)
+             if last is not None and version != part.version),
+            default=math.inf,
+        )  # fmt: skip
         same = min(len(buckets), len(self._buckets)) - 1
+        while same > 0 and buckets[same - 1][1].start >= changed:
+            same -= 1
         return same if same > 0 and buckets[:same] == self._buckets[:same] else 0
 
 
