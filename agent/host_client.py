@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from luthier.trainers.errors import LuthierError
+
 from .connection import Connection
 from .models import (
     FetchReply,
@@ -114,4 +116,6 @@ class HostClient:
 
 
 def _path(name: str, *rest: str) -> str:
+    if not name:
+        raise LuthierError("A host's name cannot be empty.", hint="List them: luthier host list")
     return "/v1/hosts/" + "/".join(quote(part, safe="") for part in (name, *rest))

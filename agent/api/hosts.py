@@ -170,7 +170,9 @@ async def remove_host(
         try:
             await asyncio.to_thread(clean_host, host, runs)
         except HostError as error:
-            raise ApiError(409, str(error), hint="Forget it without cleaning: --keep.") from error
+            raise ApiError(
+                409, error.message, hint="Forget it without cleaning: --keep."
+            ) from error
     await parts.runs.give_up(host.name)
     await asyncio.to_thread(parts.hosts.remove, host.name)
 

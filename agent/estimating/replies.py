@@ -16,6 +16,7 @@ from luthier.presets.memory import (
     estimate_duration,
     quick_estimate,
 )
+from luthier.trainers.registry import find_task
 from luthier.trainers.spec import GradientSpec
 from luthier.trainers.spec.file import dump_spec
 
@@ -61,6 +62,8 @@ class Situation:
     @property
     def notes(self) -> list[str]:
         """What is not known."""
+        if self.measured is None and not _has_tokens(self.spec):
+            return []
         if self.measured is None:
             return ["Row lengths are not measured: every row counts as the longest allowed."]
         return [self.measured.note] if self.measured.note else []
@@ -82,6 +85,11 @@ class Situation:
         if found is None:
             return None
         return RowFacts(rows=found.rows, mean=round(found.mean, 1), longest=found.longest)
+
+
+def _has_tokens(spec: GradientSpec) -> bool:
+    """Whether rows are texts; those of pictures alone are as large as the model wants them."""
+    return find_task(spec.task).family != "image"
 
 
 def quick_reply(at_hand: Situation) -> EstimateReply:

@@ -76,7 +76,9 @@ def make_environment(host: SshHost, wheels: Path | None, say: Say) -> str:
     python = f"{folder}/bin/python"
     source = [] if wheels is None else [*_NO_INDEX, _send_wheels(host, root, wheels, say)]
     packages = requirements()
-    with host.link.courier() as channel:
+    # Whoever interrupts the command and calls it again finds the first one at work.
+    alone = host.link.turns.of(folder, lambda: say("Another set-up is under way; waiting for it."))
+    with alone, host.link.courier() as channel:
         uv = _find(channel, "uv") or _find(
             channel, f"{host.link.ready().hello['home']}/.local/bin/uv"
         )

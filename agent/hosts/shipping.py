@@ -146,7 +146,7 @@ class Shipper:
         total = sum(file.size for file in files)
         progress = Progress(f"sending {name}", total, tell)
         for file, target in zip(files, targets, strict=True):
-            with self._link.turns.of(target):
+            with self._link.turns.of(target, lambda: tell(f"waiting for another's {name}")):
                 send_file(self._link, file, target, progress.moved)
 
 

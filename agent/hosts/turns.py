@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class Turns:
@@ -18,11 +18,16 @@ class Turns:
         )
 
     @contextlib.contextmanager
-    def of(self, name: str) -> Iterator[None]:
-        """Wait until nobody else has that name, and have it."""
+    def of(self, name: str, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Wait until nobody else has that name, and have it; ``waits`` is called before a wait."""
         with self._lock:
             lock = self._locks.get(name)
             if lock is None:
                 lock = self._locks[name] = threading.Lock()
-        with lock:
+        if not lock.acquire(blocking=False):
+            waits()
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()

@@ -85,13 +85,19 @@ def positions(shape: ModelShape, work: Workload) -> int:
     """Length of one sequence as attention sees it; the packed rows of a batch are one."""
     if shape.tokens:
         return shape.tokens
-    own = work.length + work.prompt_tokens
+    own = _own_length(shape, work)
     return own * work.sequences if work.packing == "bfd" else own
+
+
+def _own_length(shape: ModelShape, work: Workload) -> int:
+    """Positions of a row in a stack of text; a decoder behind an encoder has rows of its own."""
+    written = work.target if shape.kind == "encoder-decoder" else 0
+    return (written or work.length) + work.prompt_tokens
 
 
 def tokens(shape: ModelShape, work: Workload) -> int:
     """Positions that one forward pass has in a stack."""
-    return work.sequences * (shape.tokens or work.length + work.prompt_tokens)
+    return work.sequences * (shape.tokens or _own_length(shape, work))
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ def estimate(
     reference = weight_bytes(shape, work) if work.reference else 0.0
     if work.zero_stage >= 3:
         reference /= max(1, work.processes)
+    reference += work.beside
     pieces = spread_over(work, device)
     extra = overhead(work, device, share.weights)
     parts = parts_of(

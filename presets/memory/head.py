@@ -9,12 +9,15 @@ from .shape import ModelShape
 from .states import width
 from .workload import DeviceFacts, Workload
 
-FUSED_TASKS = frozenset({"llm-sft", "llm-dpo", "llm-kto", "llm-grpo", "llm-distill"})
+FUSED_TASKS = frozenset({"llm-sft", "llm-dpo", "llm-kto", "llm-grpo"})
 """Tasks whose trainers score tokens by TRL's fused head (add_fused_lm_head in TRL 1.16)."""
 ANSWER_TASKS = frozenset({"vlm-captioning", "vlm-vqa"})
 """Tasks whose loss is made from the logits of what comes after the pictures."""
-LOGIT_TASKS = frozenset({"llm-generic", "llm-orpo", "seq2seq"}) | ANSWER_TASKS
+LOGIT_TASKS = frozenset({"llm-generic", "llm-orpo", "llm-distill", "seq2seq"}) | ANSWER_TASKS
 """Tasks whose loss is made from the logits of all positions."""
+_MORE = {"llm-orpo": 6.0, "llm-distill": 56.0}
+"""Further bytes for each score: ORPO also takes the likelihood of the chosen half; distillation
+compares the whole distributions of teacher and student. Counted by the exact estimate."""
 _TILE_TOKENS, _TILE_WIDTH = 4096, 32768
 """trl.kernels.chunked_logprob.TOKEN_CHUNK_SIZE and trl.trainer.utils's chunk of the vocabulary;
 the tile's buffer is that wide for any vocabulary."""
@@ -47,7 +50,8 @@ def loss_memory(shape: ModelShape, work: Workload, device: DeviceFacts) -> LossM
     forward = scores * (widths.compute + 8.0) + capped + cast
     # Backward: the logarithms, their gradient, that of the 32-bit copy; then the head's own.
     backward = cast + capped + max(scores * 12.0, scores * 6.0 + _head_gradient(shape, work))
-    smoothed = 4.0 * scores if work.label_smoothing else 0.0
+    smoothed = (4.0 if work.label_smoothing else 0.0) * scores
+    smoothed += _MORE.get(work.task, 0.0) * scores
     return LossMemory(forward + smoothed, backward + smoothed)
 
 

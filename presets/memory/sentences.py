@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .framework import Overhead
-from .result import Part
+from .result import GIB, Part
 from .shape import ModelShape
 from .sharing import Held
 from .states import Trained
@@ -52,7 +52,7 @@ def parts_of(
         ("activations", "Activations", peak.activations / pieces, _activations(shape, work)),
         ("loss", "Loss", peak.loss, _loss(shape, fused=fused)),
         ("temporary", "Short-lived tensors", peak.temporary,
-         f"Results on their way at the peak, which is {peak.name}."),
+         f"Tensors that come and go at the peak, which is {peak.name}."),
         ("sharing", "Sharing", share.extra, f"On each device: {share.how}."),
         ("framework", "Framework", extra.fixed + lost, extra.why),
     )  # fmt: skip
@@ -78,6 +78,11 @@ def notes_of(shape: ModelShape, work: Workload, device: DeviceFacts) -> tuple[st
         notes.append("One image a row is counted.")
     if shape.outside:
         notes.append("Images are counted as 800 by 1066 pixels.")
+    if work.unread:
+        notes.append(
+            f"{work.unread} is held beside the model and not counted: its configuration is not "
+            "here."
+        )
     if work.zero_stage:
         notes.append("Sharding over several devices has been compared with one published figure.")
     return tuple(notes)
@@ -86,9 +91,9 @@ def notes_of(shape: ModelShape, work: Workload, device: DeviceFacts) -> tuple[st
 def counted(number: float) -> str:
     """A number as people say it: 8.03 billion, 22.7 million, 460 thousand."""
     for size, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
-        if number >= size:
-            digits = max(0, 2 - len(str(int(number / size))) + 1)
-            return f"{number / size:.{digits}f} {word}"
+        if number >= 0.9995 * size:
+            whole = len(str(round(number / size)))
+            return f"{number / size:.{max(0, 3 - whole)}f} {word}"
     return str(int(number))
 
 
@@ -103,7 +108,11 @@ def _weights(shape: ModelShape, work: Workload, reference: float) -> str:
         text = f"{count} as {_bits(work)} numbers."
     if work.zero_stage >= 3:
         text = text[:-1] + f", a share of one in {work.processes} on each device."
-    return text + (" Twice: the model as it was is kept to compare with." if reference else "")
+    if work.reference:
+        text += " Twice: the model as it was is kept to compare with."
+    if work.beside:
+        text += f" Another model is held beside it ({work.beside / GIB:.1f} GiB)."
+    return text
 
 
 def _bits(work: Workload) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from luthier.trainers.errors import LuthierError
 from luthier.trainers.spec import AdapterSection, GradientSpec, PeftSection
 
-from .shape import ModelShape
+from .shape import BYTES, ModelShape
 
 _SEQUENCES = {
     "llm-dpo": 2,
@@ -22,6 +23,8 @@ _SEQUENCES = {
 }
 FROZEN = "frozen"
 """The method of a part of the model of which nothing is trained."""
+UNLIMITED_PROMPT = 512
+"""Tokens of a prompt where nothing limits them and no row is known."""
 _CACHED_LOSS = "cached-multiple-negatives-ranking"
 _REFERENCED = ("llm-dpo", "llm-kto", "llm-grpo")
 
@@ -126,8 +129,11 @@ class Workload:
             sentence transformers); 0: all of them.
         parts: of a model that sees, those that are trained; empty: the model has no parts.
         reference: whether a second, frozen copy of the model is held beside the trained one.
+        beside: bytes of another model that is held: a teacher, a reference of another name.
+        unread: the name of such a model whose configuration is not here.
         accumulation: forward passes of one optimizer step.
         length: tokens of the longest row that a pass can have, after cutting.
+        target: tokens of the longest row that a decoder behind an encoder has; 0: as many.
         packing: no, bfd (flattened rows) or wrapped (even blocks).
         even: whether all rows of a batch are equally long, so that nothing is masked.
         trained_share: share of positions whose loss counts.
@@ -161,8 +167,11 @@ class Workload:
     chunk: int = 0
     parts: tuple[str, ...] = ()
     reference: bool = False
+    beside: int = 0
+    unread: str = ""
     accumulation: int = 1
     length: int = 1024
+    target: int = 0
     packing: str = "no"
     even: bool = False
     trained_share: float = 1.0
@@ -219,6 +228,7 @@ def _run(spec: GradientSpec, shape: ModelShape, device: DeviceFacts) -> dict[str
         "chunk": _chunk(spec),
         "parts": tuple(getattr(peft, "parts", ())),
         "reference": _needs_reference(spec),
+        **_beside(spec),
         "method": peft.method,
         "rank": peft.r,
         "targets": named,
@@ -262,9 +272,28 @@ def _needs_reference(spec: GradientSpec) -> bool:
     if spec.task not in _REFERENCED or spec.peft.method != "none":
         return False
     training = spec.training
-    if getattr(training, "precompute_ref_log_probs", False):
+    if getattr(training, "precompute_ref_log_probs", False) or getattr(training, "ref_model", None):
         return False
     return spec.task != "llm-grpo" or getattr(training, "beta", 0.0) > 0
+
+
+def _beside(spec: GradientSpec) -> dict[str, Any]:
+    """The memory of models with names of their own; of one that cannot be read, the name."""
+    from .reading import model_shape  # reads shapes with what is defined here
+
+    training, found = spec.training, 0
+    for key, number in (("teacher_model_name_or_path", "teacher_dtype"), ("ref_model", "")):
+        name = getattr(training, key, None)
+        if name is None:
+            continue
+        try:
+            shape = model_shape(name)
+        except LuthierError:
+            return {"unread": name}
+        dtype = getattr(training, number, "auto") if number else spec.model.dtype
+        own = shape.dtype if dtype == "auto" else dtype
+        found += int(shape.parameters * BYTES.get(own, 4.0))
+    return {"beside": found}
 
 
 def _quantisation(spec: GradientSpec) -> Quantisation:
@@ -300,7 +329,17 @@ def _rows(spec: GradientSpec, shape: ModelShape, lengths: Lengths | None) -> dic
     packed = getattr(training, "packing_strategy", "bfd") if packing else "no"
     even = block is not None or packed == "wrapped"
     length = longest
-    if lengths is not None and packed == "no" and block is None:
+    written = getattr(training, "max_completion_length", None)
+    if written is not None:
+        prompt = getattr(training, "max_prompt_length", None) or UNLIMITED_PROMPT
+        length = written + (min(prompt, lengths.longest) if lengths is not None else prompt)
+    elif lengths is not None and packed == "no" and block is None:
         length = max(1, min(longest, lengths.longest))
     share = lengths.trained if lengths is not None and block is None else 1.0
-    return {"length": length, "packing": packed, "even": even, "trained_share": share}
+    return {
+        "length": length,
+        "target": getattr(training, "max_target_length", 0),
+        "packing": packed,
+        "even": even,
+        "trained_share": share,
+    }

@@ -183,7 +183,7 @@ def test_client_that_may_not_start_one_says_how(tmp_path: Path) -> None:
     ("settings", "sentence"),
     [
         ("cpu_slot: 2\n", "settings.yaml: cpu_slot: .*Did you mean cpu_slots"),
-        ("cpu_slots: [", "settings.yaml: not valid YAML"),
+        ("cpu_slots: [", "settings.yaml:1: not valid YAML"),
     ],
 )
 def test_agent_that_cannot_start_says_why(

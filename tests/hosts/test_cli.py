@@ -51,7 +51,11 @@ def test_names_and_addresses_are_checked(luthier: Luthier) -> None:
         (["add", "a b", "box"], "cannot be a host's name"),
         (["add", "box", "me@"], "is no address"),
         (["add", "box", "box", "--folder", "here"], "cannot be the folder"),
+        (["add", "", "box"], "name cannot be empty"),
+        (["add", "box", "box", "--price", "1", "--currency", ""], "--currency is empty"),
+        (["setup", "box", "--python", "/x", "--wheels", "/tmp"], "one of the two"),
         (["remove", "box"], "There is no host 'box'"),
+        (["check", "local"], "local is this machine"),
     ):
         code, _, errors = luthier("host", *arguments)
         assert (code, sentence in errors) == (2, True), errors

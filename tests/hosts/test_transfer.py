@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from luthier.agent.hosts.errors import HostError, HostUnreachableError
 from luthier.agent.hosts.hashes import Hashes
 from luthier.agent.hosts.ssh_host import SshHost
 from luthier.agent.hosts.transfer import fetch_file, send_file
+from luthier.agent.hosts.turns import Turns
 
 from .servers import SshServer
 
@@ -125,6 +127,25 @@ def test_fetched_from_where_it_was_cut(
     assert sum(meter.moved) == _SIZE
     assert target.read_bytes() == source.read_bytes()
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_who_comes_second_waits_and_is_told() -> None:
+    turns, told = Turns(), threading.Event()
+    order: list[str] = []
+
+    def second() -> None:
+        with turns.of("data", told.set):
+            order.append("second")
+
+    with turns.of("data"), turns.of("model"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert told.wait(60)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    with turns.of("data", lambda: order.append("waited")):
+        assert "waited" not in order
 
 
 def test_what_two_want_at_once_is_brought_once(host: SshHost, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
+from luthier.presets.memory import DeviceFacts, quick_estimate, read_shape
 from luthier.trainers.estimating.estimate import exact_estimate
 from luthier.trainers.estimating.report import ExactEstimate
 from luthier.trainers.registry import find_task, tasks
@@ -142,3 +143,30 @@ def test_a_workers_tensors_take_what_was_counted(runs: Any, tmp_path: Path, numb
     outcome = runs.run(case, tmp_path)
     # Libraries that are loaded on the way are in the measured figure and in no estimate.
     assert -0.2 < outcome.error < 0.1, f"{case}: {100 * outcome.error:+.1f}%"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(11))
+def test_the_quick_estimate_is_near_the_exact_one(runs: Any, tmp_path: Path, number: int) -> None:
+    case: Any = runs.CASES[number]
+    case.build(tmp_path / "model")
+    for method in ("none", "lora"):
+        values: dict[str, Any] = {
+            "task": case.task,
+            "model": {"name_or_path": str(tmp_path / "model"), "dtype": "float32"},
+            "data": {"path": "nothing"},
+            "training": {
+                "per_device_train_batch_size": case.rows,
+                "gradient_accumulation_steps": 1,
+                **({"max_length": case.length} if case.length else {}),
+            },
+            "launch": {"precision": "no"},
+        }
+        for key, value in {**case.settings, "peft.method": method}.items():
+            section, _, name = key.partition(".")
+            values.setdefault(section, {})[name] = value
+        spec: Any = build_spec(values)
+        exact = exact_estimate(spec, device="cuda")
+        quick = quick_estimate(spec, read_shape(tmp_path / "model"), DeviceFacts(kind="cuda"))
+        error = quick.tensors / exact.peak - 1
+        assert -0.1 < error < 0.25, f"{case}, {method}: {100 * error:+.1f}%"

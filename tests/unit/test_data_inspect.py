@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from luthier.trainers.data.inspect import inspect_dataset, inspect_spec
+from luthier.trainers.registry import tasks
 
 Row = dict[str, Any]
 ROWS = [{"prompt": f"What is {number}?\n", "completion": f"{number}."} for number in range(20)]
@@ -139,3 +140,10 @@ def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stderr == "set()\n"
+
+
+def test_the_data_of_every_task_can_be_looked_at_without_a_model() -> None:
+    for task in tasks().values():
+        report = inspect_dataset(inspect_spec(str(task.sample), task=task.id))
+        assert report.problems == [], task.id
+        assert report.rows, task.id

@@ -23,6 +23,7 @@ from luthier.presets.memory import (
     quick_estimate,
 )
 from luthier.presets.memory.architectures import shape_of_config
+from luthier.presets.memory.sentences import counted
 from luthier.trainers.spec.file import build_spec
 
 GPU = DeviceFacts(kind="cuda", name="NVIDIA A100", bf16=True)
@@ -327,3 +328,62 @@ def test_the_cached_loss_is_read_from_the_spec() -> None:
     shape = model_shape(EMBEDDING[0].id)
     work = Workload.of(build_spec(values), shape, GPU)  # type: ignore[arg-type]
     assert (work.chunk, work.sequences) == (16, min(16, work.batch))
+
+
+def test_texts_that_are_written_are_as_long_as_they_may_be() -> None:
+    values = {
+        "task": "llm-grpo",
+        "model": {"name_or_path": "Qwen/Qwen3-0.6B"},
+        "data": {"path": "rows.jsonl"},
+        "training": {"max_completion_length": 200},
+    }
+    shape = model_shape("Qwen/Qwen3-0.6B")
+
+    def length(lengths: Lengths | None = None, **more: int) -> int:
+        changed = {**values, "training": {"max_completion_length": 200, **more}}
+        return Workload.of(build_spec(changed), shape, GPU, lengths).length  # type: ignore[arg-type]
+
+    assert length() == 200 + 512
+    assert length(max_prompt_length=100) == 300
+    assert length(Lengths.of([20, 60])) == 260
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (8.03e9, "8.03 billion"),
+        (999_900_000, "1.00 billion"),
+        (22.7e6, "22.7 million"),
+        (7_616_000_000, "7.62 billion"),
+        (460_123, "460 thousand"),
+        (12, "12"),
+    ],
+)
+def test_numbers_are_said_in_three_digits(number: float, words: str) -> None:
+    assert counted(number) == words
+
+
+def test_another_model_that_is_held_is_counted() -> None:
+    values = {"task": "llm-distill", "model": {"name_or_path": "Qwen/Qwen3-0.6B"},
+              "data": {"path": "rows.jsonl"}}  # fmt: skip
+    shape = model_shape("Qwen/Qwen3-0.6B")
+
+    def weights(teacher: str) -> Estimate:
+        training = {"teacher_model_name_or_path": teacher}
+        spec = build_spec({**values, "training": training})
+        return quick_estimate(spec, shape, GPU)  # type: ignore[arg-type]
+
+    small, large = weights("Qwen/Qwen3-0.6B"), weights("Qwen/Qwen3-4B")
+    assert large.part("weights") > 3 * small.part("weights") > 6 * 0.9 * shape.parameters
+    unknown = weights("nobody/nothing")
+    assert unknown.part("weights") < small.part("weights")
+    assert any("nobody/nothing is held" in note for note in unknown.notes)
+
+
+@given(shapes(), workloads(), st.floats(0.7, 1.5))
+@settings(deadline=None, max_examples=50)
+def test_corrected_parts_add_up(shape: ModelShape, work: Workload, factor: float) -> None:
+    plain = estimate(work, shape, GPU)
+    pairs = [Measurement(estimated=plain.total, measured=int(plain.total * factor))] * 3
+    found = estimate(work, shape, GPU, Correction.learn(pairs, device="a card"))
+    assert sum(part.bytes for part in found.parts) == found.total

@@ -95,7 +95,8 @@ def _stand_ins(task: str) -> dict[str, dict[str, str]]:
         fields = find_task(task).spec.model_fields
     except LuthierError:  # the reader of specs says so, with its place
         return sections
-    if "model" in fields:
+    model = section_model(fields["model"]) if "model" in fields else None
+    if model is not None and "name_or_path" in model.model_fields:
         sections["model"] = {"name_or_path": NO_MODEL}
     for name, field in fields.items():
         inner = section_model(field)

@@ -64,8 +64,12 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add a host, or change one, and connect to it once."""
+    from luthier.trainers.errors import LuthierError
+
     from ..hosting import reach
 
+    if currency is not None and not currency.strip():
+        raise LuthierError("--currency is empty.", hint="Name one, such as EUR.")
     here = invocation(context)
     here.client.hosts.add(
         name,
@@ -175,6 +179,11 @@ def setup(
 
     from ..hosting import reach
 
+    if python is not None and wheels is not None:
+        raise LuthierError(
+            "--python names a Python that has the packages, --wheels makes another one.",
+            hint="Give one of the two.",
+        )
     here = invocation(context)
     reach(here, name, accept or ())
     folder = str(wheels.absolute()) if wheels else None

@@ -132,6 +132,15 @@ def test_a_finished_run_says_how_long_it_took() -> None:
     assert (first + second).isascii()
 
 
+def test_a_long_model_name_gives_way_to_what_else_is_known() -> None:
+    model = "lightgbm, xgboost, random_forest, logistic_regression"
+    ended = run(state=RunState.SUCCEEDED, ended_at=300.0, model=model)
+    _, second = plain(head_rows(ended, UNICODE, 80, 10_000.0))
+    assert second.startswith("lightgbm, ")
+    assert "took 5 min 00 s" in second
+    assert cell_len(second) <= 80
+
+
 def device(**values: Any) -> Device:
     return Device(**{"id": "cuda:0", "kind": "cuda", "name": "H200", **values})
 
