@@ -29,12 +29,17 @@ _QUESTIONS = {
 
 
 class SecretDialog(LineDialog):
-    """Type a passphrase or a password; it is not shown and not kept."""
+    """Type what a host needs; it is not kept, and shown only if the server says that it may be."""
+
+    def __init__(self, need: HostNeed) -> None:
+        title = need.prompt.strip().removesuffix(":") or need.kind.capitalize()
+        super().__init__(title, about=need.message.removesuffix(need.prompt).rstrip())
+        self._shown = need.shown
 
     def body(self) -> Iterable[Widget]:
-        """The hidden line."""
+        """The line, hidden as a rule."""
         yield Static(self._about, classes="muted", markup=False)
-        yield Input(password=True, compact=True)
+        yield Input(password=not self._shown, compact=True)
         yield Static("", id="complaint", classes="error", markup=False)
 
 
@@ -232,7 +237,7 @@ class HostActions(LuthierScreen):
             if secret:
                 told((), {need.kind: {need.what: secret}})
 
-        self.app.push_screen(SecretDialog(need.kind.capitalize(), about=need.message), typed)
+        self.app.push_screen(SecretDialog(need), typed)
 
     def _then(
         self, work: Callable[[Client], object], then: Callable[..., None], doing: str
