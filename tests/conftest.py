@@ -1,7 +1,8 @@
-"""How tests are shared among processes, and how patient their properties are."""
+"""What holds for all tests: signals, properties, and how files are shared among processes."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import PurePath
 from typing import Any
 
@@ -16,6 +17,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("patient")
+
+# A shell that starts tests in the background has them ignore ctrl-c, and so all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Every test of these files is long and shares nothing costly with the others.
 _SPREAD = {"test_every_task.py"}

@@ -122,6 +122,13 @@ def test_a_step_is_the_same_in_pieces(go: Any) -> None:
         assert np.allclose(value, weights[1][name], atol=1e-6), name
 
 
+def test_a_sample_s_tokenizer_is_the_same_each_time(tmp_path: Path) -> None:
+    tokenizer = word_tokenizer(_data(tmp_path, [{"text": "Be a bee"}, {"text": "a bee, ab"}]))
+    tokens = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)
+    characters = [",", "a", "b", "e"]
+    assert tokens[5:] == [*characters, *(f"##{c}" for c in characters), "bee", "ab", "be"]
+
+
 def test_labels_of_any_number(go: Any) -> None:
     chance = random.Random(1)
     rows = []
@@ -129,7 +136,7 @@ def test_labels_of_any_number(go: Any) -> None:
         chosen = [topic for topic in _TOPICS if chance.random() < 0.5]
         words = [word for topic in chosen for word in chance.choices(_TOPICS[topic], k=2)]
         rows.append({"text": " ".join([*words, "end", str(number)]), "labels": chosen or ["none"]})
-    done = go("text-classification", rows, **{"training.num_train_epochs": 8})
+    done = go("text-classification", rows, **{"training.num_train_epochs": 16})
     assert _figures(done)["eval_f1_micro"] > 0.8
     assert {event.name for event in done.of(ReportEvent)} == {"per_class", "worst"}
     predictor = find_task("text-classification").imported("predict")(done.run, "cpu")

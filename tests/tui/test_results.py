@@ -48,12 +48,12 @@ async def test_wide_reports_are_read_and_the_result_is_for_trying(curves: Any, o
         # The headings stay above the rows of the table.
         heads = next(line[:70] for line in luthier.lines if line.split()[:3] == ["2", "3", "4"])
         await luthier.press(*"jjjjjj")
+        await luthier.until(lambda: "Confusion matrix" not in luthier.text)
         assert any(line.startswith(heads) for line in luthier.lines)
-        assert "Confusion matrix" not in luthier.text
         await luthier.press(*["l"] * 14)
-        assert "29 30" in luthier.lines[5]
+        await luthier.until(lambda: "29 30" in luthier.lines[5])
         await luthier.press("h")
-        assert "29 30" not in luthier.lines[5]
+        await luthier.until(lambda: "29 30" not in luthier.lines[5])
         await luthier.press("G")
         await luthier.sees("varnish makes", "recipe any")
         await luthier.press("y")

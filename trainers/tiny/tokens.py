@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from tokenizers import (
     normalizers,
     pre_tokenizers,
     processors,
-    trainers,
 )
 from transformers import PreTrainedTokenizerFast
 
@@ -22,16 +22,28 @@ _PAD, _UNKNOWN, _BEGIN, _END, _MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK
 
 
 def word_tokenizer(sample: Path, size: int = 600) -> PreTrainedTokenizerFast:
-    """A WordPiece tokenizer of the manner of BERT's, over the texts of the sample's files."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token=_UNKNOWN))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
+    """A WordPiece tokenizer of the manner of BERT's, over the texts of the sample's files.
+
+    It knows every character and the most frequent words, ``size`` tokens at most, and is the same
+    each time.
+    """
     special = [_PAD, _UNKNOWN, _BEGIN, _END, _MASK]
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=special, show_progress=False
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    splitter = pre_tokenizers.BertPreTokenizer()
+    counts = Counter(
+        word
+        for text in sample_texts(sample)
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
     )
-    tokenizer.train_from_iterator(sample_texts(sample), trainer)
+    characters = sorted({character for word in counts for character in word})
+    # The library's own trainer chooses by chance among words that are equally frequent.
+    words = sorted((word for word in counts if len(word) > 1), key=lambda w: (-counts[w], w))
+    tokens = [*special, *characters, *(f"##{each}" for each in characters), *words][:size]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=_UNKNOWN))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
+    tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{_BEGIN} $A {_END}",
         pair=f"{_BEGIN} $A {_END} $B:1 {_END}:1",
