@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import pty
 import select
@@ -114,11 +115,13 @@ class Terminal:
         for keys. On a busy machine an answer takes long, and a second ctrl-c would discard what is
         typed after the first one.
         """
-        deadline = time.monotonic() + seconds
+        deadline, pressed = time.monotonic() + seconds, -math.inf
         while b"> " not in self.painted:
             assert time.monotonic() < deadline, "no new prompt came"
-            self.type("\x03")
-            if select.select([self._controller], [], [], 10.0)[0]:
+            if time.monotonic() > pressed + 10:
+                self.type("\x03")
+                pressed = time.monotonic()
+            if select.select([self._controller], [], [], 1.0)[0]:
                 assert self._read(deadline), "the command ended"
         self.until("> ")
 
