@@ -33,6 +33,7 @@ def reach(here: Invocation, name: str, accept: Collection[str] = ()) -> HostConn
             answer = here.client.hosts.connect(
                 name,
                 accept=accepted,
+                # The kind of a need is one of the model's, which mypy loses in a dictionary.
                 secrets=told,  # type: ignore[arg-type]
                 agent_socket=os.environ.get("SSH_AUTH_SOCK"),
             )

@@ -72,6 +72,7 @@ def alternatives(
 
 def _variations(problem: Problem, now: Choice) -> Iterator[tuple[str, Choice]]:
     def vary(**changes: object) -> Choice:
+        # Each name brings the type of its own field, which mypy cannot tell apart here.
         level = replace(now.level, **{k: v for k, v in changes.items() if k in _OF_LEVEL})  # type: ignore[arg-type]
         recompute = bool(changes.get("checkpointing", now.checkpointing))
         batch = int(str(changes.get("batch", now.batch)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
 import json
 import os
@@ -17,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.loading import load_module
 
 from luthier.agent.cli.main import main
 from luthier.agent.client import Client
@@ -127,13 +127,7 @@ def a_guest(folder: Path, *mounts: str) -> list[str]:
 def _agent_fixtures() -> ModuleType:
     """The agent tests' stand-in worker and everything about it."""
     path = Path(__file__).parent.parent / "agent" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("luthier_agent_fixtures", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 _AGENT = _agent_fixtures()

@@ -8,12 +8,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import paramiko
 import pytest
 
 _Found = TypeVar("_Found")
@@ -155,3 +158,29 @@ def _sshd() -> str:
         # Debian's service makes it; nobody does where no service runs.
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     return found
+
+
+@contextmanager
+def asking_server(folder: Path, interface: Callable[[], paramiko.ServerInterface]) -> Iterator[str]:
+    """A server on loopback that logs people in as the interface says; the account to log in to."""
+    key = paramiko.Ed25519Key.from_private_key_file(str(make_key(folder / "host_key")))
+    transports = []
+
+    def serve() -> None:
+        while True:
+            try:
+                taken, _ = listener.accept()
+            except OSError:
+                return
+            transports.append(paramiko.Transport(taken))
+            transports[-1].add_server_key(key)
+            transports[-1].start_server(threading.Event(), interface())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"guest@127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    for transport in transports:
+        transport.close()

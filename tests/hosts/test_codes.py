@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from luthier.agent.hosts.target import parse_target
 from luthier.agent.states import RunState
 
 from .conftest import Far, a_guest, an_agent
-from .servers import SshServer, make_key
+from .servers import SshServer, asking_server
 
 _PAM = """\
 auth required pam_unix.so
@@ -57,27 +55,8 @@ class _Asking(paramiko.ServerInterface):
 @pytest.fixture
 def asking(person: Path) -> Iterator[str]:
     """The account of a server that asks three questions."""
-    key = paramiko.Ed25519Key.from_private_key_file(str(make_key(person / "host_key")))
-    transports = []
-
-    def serve() -> None:
-        while True:
-            try:
-                taken, _ = listener.accept()
-            except OSError:
-                return
-            transports.append(paramiko.Transport(taken))
-            transports[-1].add_server_key(key)
-            transports[-1].start_server(threading.Event(), _Asking())
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"guest@127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
-    for transport in transports:
-        transport.close()
+    with asking_server(person, _Asking) as account:
+        yield account
 
 
 def log_in(account: str, own: Path, answers: list[str]) -> list[DecisionNeededError]:

@@ -25,7 +25,7 @@ from luthier.agent.hosts.host_keys import KnownHosts
 from luthier.agent.hosts.secrets import Secrets
 from luthier.agent.hosts.target import parse_target
 
-from .servers import SshServer, make_key
+from .servers import SshServer, asking_server
 
 
 @pytest.fixture
@@ -220,23 +220,8 @@ def test_password_as_the_answer_to_a_question(
     person: Path, opened: Callable[..., Connection]
 ) -> None:
     # sshd asks questions through PAM only, which needs an account of the machine.
-    key = paramiko.Ed25519Key.from_private_key_file(str(make_key(person / "host_key")))
-    transports = []
-
-    def serve() -> None:
-        while True:
-            try:
-                taken, _ = listener.accept()
-            except OSError:
-                return
-            transports.append(paramiko.Transport(taken))
-            transports[-1].add_server_key(key)
-            transports[-1].start_server(threading.Event(), _Interactive())
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        account, secrets = f"guest@127.0.0.1:{listener.getsockname()[1]}", Secrets()
+    with asking_server(person, _Interactive) as account:
+        secrets = Secrets()
         with pytest.raises(DecisionNeededError, match="its password is needed"):
             opened(account, secrets)
         secrets.tell({"password": {account: "wrong"}})
@@ -244,10 +229,6 @@ def test_password_as_the_answer_to_a_question(
             opened(account, secrets)
         secrets.tell({"password": {account: "open sesame"}})
         assert opened(account, secrets).alive
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
-    for transport in transports:
-        transport.close()
 
 
 def test_no_way_in_is_told(

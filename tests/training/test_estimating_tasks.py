@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from safetensors import safe_open
+from tests.loading import load_module
 
 from luthier.presets.memory import DeviceFacts, quick_estimate, read_shape
 from luthier.trainers.estimating.estimate import exact_estimate
@@ -125,13 +124,7 @@ def test_the_cached_loss_takes_less_than_the_plain_one(models: Any) -> None:
 def runs() -> ModuleType:
     """The benchmark's means of making and measuring runs."""
     path = Path(__file__).parents[1] / "benchmarks" / "task_runs.py"
-    spec = importlib.util.spec_from_file_location("task_runs", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 @pytest.mark.slow

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.loading import load_module
 
 from luthier.presets.memory import DeviceFacts, Workload
 from luthier.presets.memory.activations import activations, layer_bytes, tokens
@@ -149,13 +148,7 @@ def test_what_adapters_keep_is_counted(precision: str, dropout: float) -> None:
 def runs() -> ModuleType:
     """The benchmark's means of making and measuring runs."""
     path = Path(__file__).parents[1] / "benchmarks" / "memory_runs.py"
-    spec = importlib.util.spec_from_file_location("memory_runs", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 @pytest.mark.slow

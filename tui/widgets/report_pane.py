@@ -11,12 +11,12 @@ from ..bindings import bindings
 from ..glyphs import Glyphs
 from ..plot.drawing import Row
 from ..report_view import ReportRow, report_rows, report_text
-from .scroller import Scroller
+from .scroller import LineScroller
 
 _EMPTY = "no evaluation has reported anything yet"
 
 
-class ReportPane(Scroller):
+class ReportPane(LineScroller):
     """The tables of a run's reports.
 
     Args:
@@ -31,7 +31,6 @@ class ReportPane(Scroller):
         self._reports: list[dict[str, Any]] = []
         self._lines: list[ReportRow] = []
         self._laid_for: tuple[object, ...] = ()
-        self._top = 0
         self._skipped = 0
         self._beyond = 0
 
@@ -58,8 +57,8 @@ class ReportPane(Scroller):
                 self.screen.refresh_bindings()
 
     @property
-    def _most(self) -> int:
-        return max(0, len(self._lines) - self.size.height)
+    def count(self) -> int:
+        return len(self._lines)
 
     def shown_rows(self, width: int, height: int) -> list[Row]:
         """The rows on the screen; above those of a table stand its headings."""
@@ -73,29 +72,6 @@ class ReportPane(Scroller):
         if heads and seen[-1:] and all(each.heads is heads for each in seen[: len(heads) + 1]):
             rows[: len(heads)] = heads
         return rows
-
-    @property
-    def bar(self) -> tuple[float, float]:
-        """Which part of the rows is seen."""
-        count = max(1, len(self._lines))
-        return self._top / count, min(1.0, (self._top + self.size.height) / count)
-
-    def move(self, rows: int) -> None:
-        """Go down by some rows, up when negative."""
-        self._top = max(0, min(self._top + rows, self._most))
-        self.redraw()
-
-    def to_start(self) -> None:
-        """Go to the top."""
-        self.move(-self._top)
-
-    def to_end(self) -> None:
-        """Go to the bottom."""
-        self.move(self._most - self._top)
-
-    def to_share(self, share: float) -> None:
-        """Go to that part of the rows."""
-        self.move(round(share * self._most) - self._top)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing is beside a table that fits."""

@@ -111,7 +111,45 @@ class Scroller(Picture, can_focus=True):
         self.to_end()
 
 
-class TextPane(Scroller):
+class LineScroller(Scroller):
+    """A scroller over a list of rows. Override ``shown_rows`` and ``count``."""
+
+    _top = 0
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    @property
+    def _most(self) -> int:
+        return max(0, self.count - self.size.height)
+
+    @property
+    def bar(self) -> tuple[float, float]:
+        """Which part of the rows is seen."""
+        count = max(1, self.count)
+        return self._top / count, min(1.0, (self._top + self.size.height) / count)
+
+    def move(self, rows: int) -> None:
+        """Go down by some rows, up when negative."""
+        self._top = max(0, min(self._top + rows, self._most))
+        self.redraw()
+
+    def to_start(self) -> None:
+        """Go to the top."""
+        self.move(-self._top)
+
+    def to_end(self) -> None:
+        """Go to the bottom."""
+        self.move(self._most - self._top)
+
+    def to_share(self, share: float) -> None:
+        """Go to that part of the rows."""
+        self.move(round(share * self._most) - self._top)
+
+
+class TextPane(LineScroller):
     """Some hundred lines of styled text, wrapped to the width.
 
     Args:
@@ -147,8 +185,8 @@ class TextPane(Scroller):
         return "\n".join("".join(t for t, _ in (*head, *row)) for head, row in self._lines)
 
     @property
-    def _most(self) -> int:
-        return max(0, len(self._wrapped) - self.size.height)
+    def count(self) -> int:
+        return len(self._wrapped)
 
     def _wrap(self) -> None:
         if self._wrapped_for != self.columns:
@@ -168,26 +206,3 @@ class TextPane(Scroller):
         if not self._lines:
             return [[(self._empty, "label")]]
         return list(self._wrapped[self._top : self._top + height])
-
-    @property
-    def bar(self) -> tuple[float, float]:
-        """Which part of the rows is seen."""
-        count = max(1, len(self._wrapped))
-        return self._top / count, min(1.0, (self._top + self.size.height) / count)
-
-    def move(self, rows: int) -> None:
-        """Go down by some rows, up when negative."""
-        self._top = max(0, min(self._top + rows, self._most))
-        self.redraw()
-
-    def to_start(self) -> None:
-        """Go to the top."""
-        self.move(-self._top)
-
-    def to_end(self) -> None:
-        """Go to the bottom."""
-        self.move(self._most - self._top)
-
-    def to_share(self, share: float) -> None:
-        """Go to that part of the rows."""
-        self.move(round(share * self._most) - self._top)
